@@ -1,0 +1,80 @@
+package wire
+
+import "slices"
+
+// A Stored is a message as the log and the buffers keep it: encoded once, in
+// one format, without the two parts that are fresh whenever it is sent, bloom
+// filter and repair requests. It owns its bytes, which never change, so copies
+// share them and any number of goroutines may use it.
+//
+// The zero Stored holds no message; only Bytes, Content and Size may be called.
+type Stored struct {
+	bytes  []byte
+	format Format
+	// The parts before, between and after filter and repair requests are
+	// bytes[:filterAt], bytes[filterEnd:repairAt] and bytes[repairAt:]. What
+	// lies between filterAt and filterEnd is the empty filter field that
+	// sds-0.2 and sds-0.3 demand.
+	filterAt, filterEnd, repairAt int
+	contentLen                    int
+}
+
+// Store encodes m in format f, without its filter and repair requests. It
+// copies; m may alias memory that changes later. It allocates once. It panics
+// when f is none of the four formats.
+func Store(f Format, m *Message) Stored {
+	w := writer{measuring: true}
+	w.head(f, m)
+	w.filter(f, nil)
+	w.middle(f, m)
+	w.tail(f, m)
+
+	w = writer{out: make([]byte, 0, w.size)}
+	s := Stored{format: f, contentLen: len(m.Content)}
+	w.head(f, m)
+	s.filterAt = len(w.out)
+	w.filter(f, nil)
+	s.filterEnd = len(w.out)
+	w.middle(f, m)
+	s.repairAt = len(w.out)
+	w.tail(f, m)
+	s.bytes = w.out
+	return s
+}
+
+// Append appends the message for the wire to dst and returns the result, which
+// is grown at most once: the bytes that the function [Append] writes for the
+// same message with this filter (nil for none) and these repair requests.
+func (s Stored) Append(dst []byte, filter Filter, repair []Entry) []byte {
+	dst = slices.Grow(dst, s.Len(filter, repair))
+	w := writer{out: append(dst, s.bytes[:s.filterAt]...)}
+	w.filter(s.format, filter)
+	w.out = append(w.out, s.bytes[s.filterEnd:s.repairAt]...)
+	w.repairs(s.format, repair)
+	return append(w.out, s.bytes[s.repairAt:]...)
+}
+
+// Len returns how many bytes Append appends.
+func (s Stored) Len(filter Filter, repair []Entry) int {
+	w := writer{measuring: true, size: len(s.bytes) - (s.filterEnd - s.filterAt)}
+	w.filter(s.format, filter)
+	w.repairs(s.format, repair)
+	return w.size
+}
+
+// Bytes returns the stored form, itself a message of its format. The caller
+// must not change it.
+func (s Stored) Bytes() []byte { return s.bytes }
+
+// Content returns the message's content, a view of Bytes. The caller must not
+// change it.
+func (s Stored) Content() []byte {
+	end := len(s.bytes) // in lip-109 the content is the last field
+	if s.format != LIP109 {
+		end = s.filterAt // and the last of the head in all others
+	}
+	return s.bytes[end-s.contentLen : end : end]
+}
+
+// Size returns the length of Bytes.
+func (s Stored) Size() int { return len(s.bytes) }
