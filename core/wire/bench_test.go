@@ -69,6 +69,15 @@ func BenchmarkStore(b *testing.B) {
 	}
 }
 
+func BenchmarkStorer(b *testing.B) {
+	m := typicalMessage(true)
+	var s Storer
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Store(SDS04, m)
+	}
+}
+
 // BenchmarkCopy is the yardstick: the bytes of one filter, copied.
 func BenchmarkCopy(b *testing.B) {
 	src := []byte(typicalFilter.(RawFilter))

@@ -37,6 +37,9 @@ type decoder struct {
 	outline
 	limits  *limits.Limits
 	message *Message
+	// checked is the last sender found to be well-formed: most messages cite
+	// few senders, and comparing costs less than checking.
+	checked string
 }
 
 func (d *decoder) decode(payload []byte) error {
@@ -84,6 +87,18 @@ func (d *decoder) optionalID(b []byte, what string) (string, error) {
 		return "", malformedField(what, "is not UTF-8")
 	}
 	return view(b), nil
+}
+
+// sender checks the sender of an entry.
+func (d *decoder) sender(b []byte) (string, error) {
+	if string(b) == d.checked {
+		return view(b), nil
+	}
+	id, err := d.optionalID(b, "sender of an entry")
+	if err == nil {
+		d.checked = id
+	}
+	return id, err
 }
 
 // lamport reads the timestamp, if the field is there.

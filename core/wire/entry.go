@@ -44,7 +44,7 @@ func (d *decoder) entry(raw *rawEntry, e *Entry) (err error) {
 	if e.ID, err = d.id(raw.id, "id of an entry"); err != nil {
 		return err
 	}
-	if e.SenderID, err = d.optionalID(raw.sender, "sender of an entry"); err != nil {
+	if e.SenderID, err = d.sender(raw.sender); err != nil {
 		return err
 	}
 	e.Hint = raw.hint
@@ -64,6 +64,9 @@ func entryLen(e *Entry) int {
 
 // fieldLen is the size of a length-delimited field with n bytes of value.
 func fieldLen(num protowire.Number, n int) int {
+	if num < 1<<4 && n < 1<<7 {
+		return 2 + n
+	}
 	return protowire.SizeTag(num) + protowire.SizeBytes(n)
 }
 

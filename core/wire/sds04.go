@@ -62,6 +62,15 @@ func (d *decoder) historySDS04() error {
 		if err != nil {
 			return err
 		}
+		if at := join.next; len(raw.hint)+len(raw.sender) > 0 && at < len(m.History) && string(raw.id) == m.History[at].ID {
+			// The next of the history, as writers have it: its id is checked.
+			if m.History[at].SenderID, err = d.sender(raw.sender); err != nil {
+				return err
+			}
+			m.History[at].Hint = raw.hint
+			join.next++
+			continue
+		}
 		var e Entry
 		if err := d.entry(&raw, &e); err != nil {
 			return err

@@ -1,6 +1,9 @@
 package wire
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // A Stored is a message as the log and the buffers keep it: encoded once, in
 // one format, without the two parts that are fresh whenever it is sent, bloom
@@ -23,13 +26,40 @@ type Stored struct {
 // copies; m may alias memory that changes later. It allocates once. It panics
 // when f is none of the four formats.
 func Store(f Format, m *Message) Stored {
-	w := writer{measuring: true}
-	w.head(f, m)
-	w.filter(f, nil)
-	w.middle(f, m)
-	w.tail(f, m)
+	measured := writer{measuring: true}
+	measured.stored(f, m)
+	w := writer{out: make([]byte, 0, measured.size)}
+	s := w.stored(f, m)
+	s.bytes = w.out
+	return s
+}
 
-	w = writer{out: make([]byte, 0, w.size)}
+// A Storer is [Store] with memory that it uses again: to encode first and copy
+// what came out is faster than to measure first. The zero Storer is ready. It
+// must not be used by two goroutines at once.
+type Storer struct {
+	buffer []byte
+}
+
+// mostKept is the size up to which a Storer keeps its memory.
+const mostKept = 8 << 10
+
+// Store does what the function [Store] does.
+func (r *Storer) Store(f Format, m *Message) Stored {
+	if len(m.Content) >= mostKept {
+		return Store(f, m)
+	}
+	w := writer{out: r.buffer[:0]}
+	s := w.stored(f, m)
+	s.bytes = bytes.Clone(w.out)
+	if cap(w.out) <= 2*mostKept {
+		r.buffer = w.out
+	}
+	return s
+}
+
+// stored writes the stored form of m and returns where its parts are.
+func (w *writer) stored(f Format, m *Message) Stored {
 	s := Stored{format: f, contentLen: len(m.Content)}
 	w.head(f, m)
 	s.filterAt = len(w.out)
@@ -38,7 +68,6 @@ func Store(f Format, m *Message) Stored {
 	w.middle(f, m)
 	s.repairAt = len(w.out)
 	w.tail(f, m)
-	s.bytes = w.out
 	return s
 }
 

@@ -13,12 +13,17 @@ type writer struct {
 
 // header begins a length-delimited field with n bytes of value.
 func (w *writer) header(num protowire.Number, n int) {
-	if w.measuring {
+	switch short := num < 1<<4 && n < 1<<7; { // almost all are: one byte each
+	case short && w.measuring:
+		w.size += 2
+	case short:
+		w.out = append(w.out, byte(num<<3)|byte(protowire.BytesType), byte(n))
+	case w.measuring:
 		w.size += protowire.SizeTag(num) + protowire.SizeVarint(uint64(n))
-		return
+	default:
+		w.out = protowire.AppendTag(w.out, num, protowire.BytesType)
+		w.out = protowire.AppendVarint(w.out, uint64(n))
 	}
-	w.out = protowire.AppendTag(w.out, num, protowire.BytesType)
-	w.out = protowire.AppendVarint(w.out, uint64(n))
 }
 
 func (w *writer) varint(num protowire.Number, v uint64) {
