@@ -1,0 +1,102 @@
+package persistence
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/libsds/libsds/core/snapshot"
+)
+
+// Memory keeps channels in memory: for tests, for the simulator, and for hosts
+// whose managers come and go within one process. It is safe for concurrent
+// use; its zero value is ready.
+type Memory struct {
+	mu       sync.Mutex
+	channels map[string]*memoryChannel
+}
+
+type memoryChannel struct {
+	meta    *snapshot.ChannelMeta
+	history map[string]snapshot.HistoryRecord
+	hints   map[string][]byte
+}
+
+// channel returns the kept channel, made on demand. The lock is held.
+func (m *Memory) channel(id string) *memoryChannel {
+	c := m.channels[id]
+	if c == nil {
+		c = &memoryChannel{history: map[string]snapshot.HistoryRecord{}, hints: map[string][]byte{}}
+		if m.channels == nil {
+			m.channels = map[string]*memoryChannel{}
+		}
+		m.channels[id] = c
+	}
+	return c
+}
+
+// SaveChannelMeta keeps meta, which the manager makes anew for every save.
+func (m *Memory) SaveChannelMeta(channelID string, meta *snapshot.ChannelMeta) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	kept := *meta
+	m.channel(channelID).meta = &kept
+	return nil
+}
+
+// UpdateHistory applies the change.
+func (m *Memory) UpdateHistory(channelID string, update snapshot.HistoryUpdate) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.channel(channelID)
+	for _, record := range update.Append {
+		c.history[record.MessageID] = record
+	}
+	for _, id := range update.Evict {
+		delete(c.history, id)
+		delete(c.hints, id)
+	}
+	return nil
+}
+
+// LoadChannel returns what was kept.
+func (m *Memory) LoadChannel(channelID string) (snapshot.ChannelData, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.channels[channelID]
+	if c == nil {
+		return snapshot.ChannelData{}, nil
+	}
+	records := make([]snapshot.HistoryRecord, 0, len(c.history))
+	for _, record := range c.history {
+		records = append(records, record)
+	}
+	slices.SortFunc(records, func(a, b snapshot.HistoryRecord) int {
+		return cmp.Or(cmp.Compare(a.Lamport, b.Lamport), cmp.Compare(a.MessageID, b.MessageID))
+	})
+	data := snapshot.ChannelData{Meta: c.meta}
+	for _, record := range records {
+		data.History = append(data.History, record.Message)
+		if hint := c.hints[record.MessageID]; hint != nil {
+			data.Hints = append(data.Hints, snapshot.RetrievalHint{MessageID: record.MessageID, Hint: hint})
+		}
+	}
+	return data, nil
+}
+
+// DropChannel forgets the channel.
+func (m *Memory) DropChannel(channelID string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.channels, channelID)
+	return nil
+}
+
+// SetRetrievalHint keeps the hint.
+func (m *Memory) SetRetrievalHint(channelID, messageID string, hint []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.channel(channelID).hints[messageID] = bytes.Clone(hint)
+	return nil
+}
