@@ -1,0 +1,170 @@
+package channel
+
+import (
+	"container/list"
+
+	"github.com/libsds/libsds/core/limits"
+)
+
+// waiting is a received message with the dependencies that it lacks.
+type waiting struct {
+	entry      *entry
+	missing    []missing
+	open       int // how many of missing are not resolved yet
+	receivedAt int64
+	size       int
+	place      *list.Element
+}
+
+// missing is one dependency of a waiting message.
+type missing struct {
+	Dependency
+	resolved bool
+	// at is where the index of its id refers to it.
+	at int
+}
+
+// reference is the position of one missing dependency.
+type reference struct {
+	message *waiting
+	index   int
+}
+
+// incoming is the buffer of messages that wait for dependencies: in order of
+// arrival, and by the ids that they lack.
+type incoming struct {
+	byID      map[string]*waiting
+	byMissing map[string][]reference
+	arrival   list.List
+	bytes     int
+}
+
+func (b *incoming) len() int { return len(b.byID) }
+
+func (b *incoming) get(id string) *waiting { return b.byID[id] }
+
+// add buffers e until every one of deps, of which there is at least one and
+// none twice, is resolved.
+func (b *incoming) add(e *entry, deps []Dependency, now int64) *waiting {
+	if b.byID == nil {
+		b.byID = make(map[string]*waiting)
+		b.byMissing = make(map[string][]reference)
+	}
+	w := &waiting{entry: e, missing: make([]missing, len(deps)), open: len(deps), receivedAt: now, size: e.stored.Size()}
+	for i, dependency := range deps {
+		references := b.byMissing[dependency.ID]
+		w.missing[i] = missing{Dependency: dependency, at: len(references)}
+		w.size += limits.MissingOverhead + len(dependency.ID) + len(dependency.SenderID) + len(dependency.Hint)
+		b.byMissing[dependency.ID] = append(references, reference{w, i})
+	}
+	b.byID[e.id] = w
+	w.place = b.arrival.PushBack(w)
+	b.bytes += w.size
+	return w
+}
+
+// resolve strikes id from every message that lacks it and moves those that
+// lack nothing more to ready.
+func (b *incoming) resolve(id string, ready *readyQueue) {
+	references, lacked := b.byMissing[id]
+	if !lacked {
+		return
+	}
+	delete(b.byMissing, id)
+	for _, r := range references {
+		r.message.missing[r.index].resolved = true
+		r.message.open--
+		if r.message.open == 0 {
+			b.drop(r.message)
+			ready.push(r.message.entry)
+		}
+	}
+}
+
+// remove takes a message out, whatever it lacks.
+func (b *incoming) remove(w *waiting) {
+	for i := range w.missing {
+		if !w.missing[i].resolved {
+			b.forget(w, i)
+		}
+	}
+	b.drop(w)
+}
+
+// forget removes one reference from the index, in constant time: the last one
+// takes its place.
+func (b *incoming) forget(w *waiting, index int) {
+	id, at := w.missing[index].ID, w.missing[index].at
+	references := b.byMissing[id]
+	last := len(references) - 1
+	moved := references[last]
+	references[at] = moved
+	moved.message.missing[moved.index].at = at
+	references[last] = reference{}
+	if last == 0 {
+		delete(b.byMissing, id)
+	} else {
+		b.byMissing[id] = references[:last]
+	}
+}
+
+func (b *incoming) drop(w *waiting) {
+	delete(b.byID, w.entry.id)
+	b.arrival.Remove(w.place)
+	b.bytes -= w.size
+}
+
+// oldest returns the message that has waited longest, or nil.
+func (b *incoming) oldest() *waiting {
+	front := b.arrival.Front()
+	if front == nil {
+		return nil
+	}
+	return front.Value.(*waiting)
+}
+
+// lacks lists what w still waits for, in the order cited.
+func (w *waiting) lacks() []Dependency {
+	deps := make([]Dependency, 0, w.open)
+	for i := range w.missing {
+		if !w.missing[i].resolved {
+			deps = append(deps, w.missing[i].Dependency)
+		}
+	}
+	return deps
+}
+
+// sweepIncoming delivers what has waited too long, oldest first.
+func (c *Channel) sweepIncoming(now int64, effects *Effects) {
+	if c.cfg.MissingTimeout == 0 {
+		return
+	}
+	for element := c.incoming.arrival.Front(); element != nil; element = element.Next() {
+		// A clock that was set back must not make anything wait longer.
+		w := element.Value.(*waiting)
+		w.receivedAt = min(w.receivedAt, now)
+	}
+	for {
+		w := c.incoming.oldest()
+		if w == nil || now-w.receivedAt <= c.cfg.MissingTimeout {
+			return
+		}
+		c.loseHope(w, effects)
+	}
+}
+
+// boundIncoming lets the oldest messages give way until the buffer is within
+// its bounds.
+func (c *Channel) boundIncoming(effects *Effects) {
+	for c.incoming.len() > c.cfg.Limits.MaxIncomingMessages || c.incoming.bytes > c.cfg.Limits.MaxIncomingBytes {
+		c.loseHope(c.incoming.oldest(), effects)
+	}
+}
+
+// loseHope names the dependencies that did not come and delivers w without.
+func (c *Channel) loseHope(w *waiting, effects *Effects) {
+	effects.Changed = true
+	effects.announce(Event{Type: DependenciesLost, MessageID: w.entry.id, Deps: w.lacks()})
+	c.incoming.remove(w)
+	c.deliver(w.entry, true, effects)
+}

@@ -1,0 +1,109 @@
+package channel
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/libsds/libsds/core/snapshot"
+)
+
+func bounded(history int) func(*Config) { return func(c *Config) { c.MaxHistory = history } }
+
+func TestLogIsOrderedByLamportThenID(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b", 1000))
+	p.take(message("c", 999))
+	p.take(message("a", 1000))
+	p.take(message("d", 1<<62))
+	p.take(message("B", 1000))
+	expect(t, "log", p.logIDs(), []string{"c", "B", "a", "b", "d"})
+}
+
+func TestEvictionTakesTheSmallest(t *testing.T) {
+	p := newPeer(t, "alice", bounded(3))
+	for i, lamport := range []uint64{1005, 1001, 1003, 1004} {
+		p.take(message(fmt.Sprint("b", i), lamport))
+	}
+	expect(t, "log", p.logIDs(), []string{"b2", "b3", "b0"})
+}
+
+func TestEvictionSparesThisOperation(t *testing.T) {
+	t.Run("an old message", func(t *testing.T) {
+		p := newPeer(t, "alice", bounded(2))
+		p.take(message("b1", 1001))
+		p.take(message("b2", 1002))
+		p.take(message("old", 1))
+		p.expectEvents(t, "message_ready old")
+		expect(t, "log", p.logIDs(), []string{"old", "b2"})
+		p.take(message("b3", 1003))
+		expect(t, "log after the next", p.logIDs(), []string{"b2", "b3"})
+	})
+	t.Run("a cascade longer than the log", func(t *testing.T) {
+		p := newPeer(t, "alice", bounded(2))
+		p.take(message("before", 900))
+		for i := 4; i > 0; i-- {
+			p.take(message(fmt.Sprint("b", i), uint64(1000+i), cites(fmt.Sprint("b", i-1))))
+		}
+		p.take(message("b0", 1000))
+		expect(t, "log", p.logIDs(), []string{"b0", "b1", "b2", "b3", "b4"})
+		p.sweepBuffers()
+		expect(t, "log after the next", p.logIDs(), []string{"b3", "b4"})
+	})
+	t.Run("an own message behind the clock of its peers", func(t *testing.T) {
+		p := newPeer(t, "alice", bounded(2))
+		p.take(message("b1", 1<<40))
+		p.take(message("b2", 1<<40))
+		p.send("m1")
+		expect(t, "log", p.logIDs(), []string{"m1", "b2"})
+	})
+}
+
+func TestEvictionKeepsWhatIsNotAcknowledged(t *testing.T) {
+	p := newPeer(t, "alice", bounded(1))
+	p.send("m1")
+	p.send("m2")
+	p.now += 61 * second
+	p.sweepBuffers()
+	p.expectEvents(t, "resend_ready m1 attempt 1", "resend_ready m2 attempt 1")
+}
+
+func TestEvictedMessageIsMissingAgain(t *testing.T) {
+	p := newPeer(t, "alice", bounded(1))
+	p.take(message("b1", 1001))
+	p.take(message("b2", 1002))
+	expect(t, "missing", p.take(message("b3", 1003, cites("b1"))).Missing, []Dependency{{ID: "b1"}})
+}
+
+func TestLogLargerThanItsBoundShrinksWithTheNextOperation(t *testing.T) {
+	p := newPeer(t, "alice")
+	for i := range 10 {
+		p.take(message(fmt.Sprint("b", i), uint64(1000+i)))
+	}
+	p.cfg.MaxHistory = 4
+	restarted := p.restarted()
+	expect(t, "log after the restart", restarted.log.len(), 10)
+	restarted.sweepRepairs()
+	expect(t, "log after the first operation", restarted.logIDs(), []string{"b6", "b7", "b8", "b9"})
+	expect(t, "pending", restarted.PendingHistory(), snapshot.HistoryUpdate{Evict: []string{"b0", "b1", "b2", "b3", "b4", "b5"}})
+}
+
+func TestHasNews(t *testing.T) {
+	tests := []struct {
+		name   string
+		happen func(*peer)
+		want   bool
+	}{
+		{"nothing", func(*peer) {}, false},
+		{"an ephemeral message", func(p *peer) { p.take(message("e", 0, timeless)) }, false},
+		{"a sync message", func(p *peer) { p.take(message("s", 1000, empty)) }, false},
+		{"a message sent", func(p *peer) { p.send("m1") }, true},
+		{"a message received", func(p *peer) { p.take(message("b1", 1000)) }, true},
+		{"a message that waits", func(p *peer) { p.take(message("b1", 1000, cites("x"))) }, true},
+		{"a request to make", func(p *peer) { p.take(message("s", 1000, empty, cites("x"))) }, true},
+	}
+	for _, test := range tests {
+		p := newPeer(t, "alice")
+		test.happen(p)
+		expect(t, "news after "+test.name, p.HasNews(), test.want)
+	}
+}

@@ -1,0 +1,152 @@
+package channel
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/libsds/libsds/core/farmhash"
+	"github.com/libsds/libsds/core/wire"
+)
+
+// ownEntry is an own message and its place in the outgoing buffer, in one
+// allocation.
+type ownEntry struct {
+	entry   entry
+	unacked unacknowledged
+}
+
+// send wraps a content message: see PROTOCOL, section 4.
+//
+// An id that this channel knows already is sent again as a new message that
+// replaces the old one: hosts that derive ids from contents do that.
+func (c *Channel) send(now int64, input Input, effects *Effects) {
+	if effects.Err = c.cfg.CheckContent(input.Content); effects.Err != nil {
+		return
+	}
+	resent := c.outgoing.byID[input.MessageID] != nil
+	if c.outgoing.len() >= c.cfg.Limits.MaxOutgoingMessages && !resent {
+		effects.Err = fmt.Errorf("%w: %d wait for an acknowledgement, as many as maxOutgoingMessages allows", ErrOutgoingFull, c.outgoing.len())
+		return
+	}
+	effects.Changed = true
+	known := c.displace(input.MessageID)
+
+	lamport := c.tick(now)
+	requests := c.dueRequests(now)
+	m := &c.scratch.message
+	*m = wire.Message{
+		ID: input.MessageID, ChannelID: c.id, SenderID: c.cfg.ParticipantID,
+		Lamport: lamport, HasLamport: true,
+		History: c.citations(),
+		Content: input.Content,
+	}
+	own := &ownEntry{}
+	own.entry = entry{id: input.MessageID, sender: c.cfg.ParticipantID, lamport: lamport, stored: c.scratch.storer.Store(c.cfg.Format, m)}
+	m.Content = nil // the host's memory
+
+	// The filter that travels is the one before this message.
+	effects.Encoded = own.entry.stored.Append(input.Encoded, c.filter, requests)
+	hashes := c.filter.Scheme().Sum(own.entry.id)
+	if !known {
+		c.filter.Add(hashes)
+	}
+	c.record(&own.entry)
+	c.outgoing.add(own, hashes, now)
+	c.deliverReady(effects)
+}
+
+// displace takes a message that is sent again out of everything that has it,
+// and tells whether the filter holds it.
+func (c *Channel) displace(id string) (known bool) {
+	if c.outgoing.byID[id] != nil {
+		c.outgoing.retain(func(item *outgoingItem) bool { return item.message.entry.id != id })
+	}
+	if e := c.log.get(id); e != nil {
+		c.log.remove(e)
+		known = true
+	}
+	if w := c.incoming.get(id); w != nil {
+		c.incoming.remove(w)
+		known = true
+	}
+	c.asking.remove(id)
+	c.asked.remove(id)
+	return known
+}
+
+// sendSync makes a message without content: it tells the clock, the causal
+// history and the filter, and asks for repairs, but joins nothing.
+func (c *Channel) sendSync(now int64, input Input, effects *Effects) {
+	effects.Changed = true
+	lamport := c.tick(now)
+	requests := c.dueRequests(now)
+	m := wire.Message{
+		ID: c.syncID(lamport), ChannelID: c.id, SenderID: c.cfg.ParticipantID,
+		Lamport: lamport, HasLamport: true,
+		History: c.citations(),
+	}
+	effects.Encoded = c.scratch.storer.Store(c.cfg.Format, &m).Append(input.Encoded, c.filter, requests)
+}
+
+// syncID names a sync message: unlike its neighbours, and the same whenever
+// the same state is stepped again.
+func (c *Channel) syncID(lamport uint64) string {
+	seed := strconv.AppendUint(nil, lamport, 10)
+	seed = append(append(append(append(seed, 0), c.cfg.ParticipantID...), 0), c.id...)
+	return "sync-" + strconv.FormatUint(farmhash.Sum64(seed), 16)
+}
+
+// sendEphemeral wraps a message that leaves no trace on either side.
+func (c *Channel) sendEphemeral(input Input, effects *Effects) {
+	if effects.Err = c.cfg.CheckContent(input.Content); effects.Err != nil {
+		return
+	}
+	m := wire.Message{ID: input.MessageID, ChannelID: c.id, SenderID: c.cfg.ParticipantID, Content: input.Content}
+	effects.Encoded = wire.Append(input.Encoded, c.cfg.Format, &m, nil)
+}
+
+// CheckContent tells why content cannot be sent: it wraps ErrEmptyContent or
+// ErrContentSize, or is nil.
+func (cfg *Config) CheckContent(content []byte) error {
+	if len(content) == 0 {
+		return ErrEmptyContent
+	}
+	if len(content) > cfg.Limits.MaxContentBytes {
+		return fmt.Errorf("%w: %d bytes, more than maxContentBytes (%d)", ErrContentSize, len(content), cfg.Limits.MaxContentBytes)
+	}
+	return nil
+}
+
+// citations is the causal history of the next message: the end of the log,
+// oldest first.
+func (c *Channel) citations() []wire.Entry {
+	n := min(c.cfg.MaxCausalHistory, c.log.len())
+	history := slices.Grow(c.scratch.history[:0], n)[:n]
+	at := n
+	c.log.newest(n, func(e *entry) {
+		at--
+		history[at] = wire.Entry{ID: e.id, SenderID: e.sender, Hint: e.hint}
+	})
+	c.scratch.history = history
+	return history
+}
+
+// HintsWanted appends to ids those that the next message would cite without a
+// retrieval hint, so that the host can be asked first.
+func (c *Channel) HintsWanted(ids []string) []string {
+	c.log.newest(c.cfg.MaxCausalHistory, func(e *entry) {
+		if e.hint == nil {
+			ids = append(ids, e.id)
+		}
+	})
+	return ids
+}
+
+// LearnHint keeps a retrieval hint with a message of the log. The bytes are
+// the channel's from then on.
+func (c *Channel) LearnHint(messageID string, hint []byte) {
+	if e := c.log.get(messageID); e != nil && len(hint) > 0 {
+		e.hint = hint
+	}
+}

@@ -1,0 +1,168 @@
+package channel
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/libsds/libsds/core/limits"
+	"github.com/libsds/libsds/core/snapshot"
+	"github.com/libsds/libsds/core/wire"
+)
+
+// keptLimits bound what is read back: it was bounded when it came in, perhaps
+// by a configuration that allowed more.
+var keptLimits = limits.Limits{
+	MaxContentBytes:   math.MaxInt,
+	MaxWireBytes:      math.MaxInt,
+	MaxHistoryEntries: math.MaxInt,
+	MaxIDBytes:        math.MaxInt,
+}
+
+// Meta describes the channel as it is now, beside its log.
+func (c *Channel) Meta() *snapshot.ChannelMeta {
+	meta := &snapshot.ChannelMeta{Lamport: c.clock, Met: c.met.ids()}
+	if n := c.outgoing.len(); n > 0 {
+		meta.Outgoing = make([]snapshot.Unacknowledged, n)
+		for i := range c.outgoing.items {
+			u := c.outgoing.items[i].message
+			meta.Outgoing[i] = snapshot.Unacknowledged{
+				Message: u.entry.stored.Bytes(), SendTime: u.sentAt, Attempts: u.attempts,
+				Witnesses: append([]snapshot.Witness(nil), u.witnesses...),
+			}
+		}
+	}
+	for element := c.incoming.arrival.Front(); element != nil; element = element.Next() {
+		w := element.Value.(*waiting)
+		incoming := snapshot.Incoming{Message: w.entry.stored.Bytes(), ReceivedTime: w.receivedAt}
+		for _, dependency := range w.lacks() {
+			incoming.Missing = append(incoming.Missing, historyEntry(dependency))
+		}
+		meta.Incoming = append(meta.Incoming, incoming)
+	}
+	c.asking.all(func(item *repairItem) {
+		meta.OutgoingRepair = append(meta.OutgoingRepair, snapshot.OutgoingRepair{
+			Entry: historyEntry(item.entry), TReq: item.due, FirstDue: item.firstDue,
+		})
+	})
+	c.asked.all(func(item *repairItem) {
+		meta.IncomingRepair = append(meta.IncomingRepair, snapshot.IncomingRepair{
+			Entry: historyEntry(item.entry), Message: item.message.stored.Bytes(), TResp: item.due,
+		})
+	})
+	return meta
+}
+
+func historyEntry(e wire.Entry) snapshot.HistoryEntry {
+	return snapshot.HistoryEntry{MessageID: e.ID, SenderID: e.SenderID, RetrievalHint: e.Hint}
+}
+
+func wireEntry(e snapshot.HistoryEntry) wire.Entry {
+	return wire.Entry{ID: e.MessageID, SenderID: e.SenderID, Hint: e.RetrievalHint}
+}
+
+// Irregularities are what a loader found and mended in a backend's data.
+type Irregularities struct {
+	// Unordered counts messages that came before an older one.
+	Unordered int
+	// Duplicates counts messages that came twice; the first one counts.
+	Duplicates int
+}
+
+// Restore returns the channel that data describes. The bloom filter, which is
+// not kept, is rebuilt from the log and the incoming buffer.
+func Restore(id string, cfg *Config, data *snapshot.ChannelData) (*Channel, Irregularities, error) {
+	c := New(id, cfg)
+	var found Irregularities
+	var last *entry
+	for i, message := range data.History {
+		e, err := c.restoreEntry(message)
+		if err != nil {
+			return nil, found, fmt.Errorf("history message %d: %w", i, err)
+		}
+		if c.log.get(e.id) != nil {
+			found.Duplicates++
+			continue
+		}
+		if last != nil && before(e, last) {
+			found.Unordered++
+		}
+		last = e
+		c.log.insert(e)
+	}
+	c.log.all(func(e *entry) { c.filter.Add(c.filter.Scheme().Sum(e.id)) })
+	for _, hint := range data.Hints {
+		c.LearnHint(hint.MessageID, hint.Hint)
+	}
+	if data.Meta != nil {
+		if err := c.restoreMeta(data.Meta); err != nil {
+			return nil, found, err
+		}
+	}
+	return c, found, nil
+}
+
+func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
+	c.clock = min(meta.Lamport, limits.MaxLamport)
+	for i, kept := range meta.Outgoing {
+		e, err := c.restoreEntry(kept.Message)
+		if err != nil {
+			return fmt.Errorf("unacknowledged message %d: %w", i, err)
+		}
+		if c.outgoing.byID[e.id] != nil {
+			continue
+		}
+		u := &unacknowledged{entry: e, sentAt: kept.SendTime, attempts: kept.Attempts, witnesses: kept.Witnesses}
+		e.unacked = u
+		c.outgoing.insert(u, c.filter.Scheme().Sum(e.id))
+	}
+	for i, kept := range meta.Incoming {
+		e, err := c.restoreEntry(kept.Message)
+		if err != nil {
+			return fmt.Errorf("incoming message %d: %w", i, err)
+		}
+		if len(kept.Missing) == 0 || c.log.get(e.id) != nil || c.incoming.get(e.id) != nil {
+			continue
+		}
+		missing := make([]Dependency, len(kept.Missing))
+		for j, dependency := range kept.Missing {
+			missing[j] = wireEntry(dependency)
+		}
+		c.incoming.add(e, missing, kept.ReceivedTime)
+		c.filter.Add(c.filter.Scheme().Sum(e.id))
+	}
+	for _, kept := range meta.OutgoingRepair {
+		if c.asking.has(kept.Entry.MessageID) {
+			continue
+		}
+		c.asking.add(&repairItem{entry: wireEntry(kept.Entry), due: kept.TReq, firstDue: kept.FirstDue}, c.cfg.Limits.MaxRepairEntries)
+	}
+	for i, kept := range meta.IncomingRepair {
+		e, err := c.restoreEntry(kept.Message)
+		if err != nil {
+			return fmt.Errorf("message %d of the incoming repair buffer: %w", i, err)
+		}
+		if c.asked.has(kept.Entry.MessageID) {
+			continue
+		}
+		c.asked.add(&repairItem{entry: wireEntry(kept.Entry), due: kept.TResp, firstDue: kept.TResp, message: e}, c.cfg.Limits.MaxRepairEntries)
+	}
+	for _, id := range meta.Met {
+		if c.log.get(id) == nil && c.met.add(id, c.cfg.FilterCapacity) {
+			c.filter.Add(c.filter.Scheme().Sum(id))
+		}
+	}
+	return nil
+}
+
+// restoreEntry decodes a kept message, or finds it in the log or the outgoing
+// buffer, so that a message is there once however often it was kept.
+func (c *Channel) restoreEntry(message []byte) (*entry, error) {
+	m := &c.scratch.message
+	if err := wire.Decode(message, &keptLimits, m); err != nil {
+		return nil, err
+	}
+	if e := c.log.get(m.ID); e != nil {
+		return e, nil
+	}
+	return c.entryOf(m), nil
+}

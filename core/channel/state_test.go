@@ -1,0 +1,151 @@
+package channel
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/libsds/libsds/core/limits"
+	"github.com/libsds/libsds/core/snapshot"
+	"github.com/libsds/libsds/core/wire"
+)
+
+// busy returns a peer that has something in each of its parts.
+func busy(t failer) *peer {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, from("bob")))
+	p.send("m1")
+	p.send("m2")
+	p.LearnHint("m2", []byte("where"))
+	p.now += 61 * second
+	p.sweepBuffers()
+	p.take(message("b3", 2000, from("bob"), cites("b2", "x", "x2"), asks("bob", "b1"), withFilter(filterOf(halfFull, "m1"))))
+	p.take(message("x2", 1500, from("carol")))
+	p.markMet("y", "z")
+	return p
+}
+
+func TestRestoreIsTheInverseOfMeta(t *testing.T) {
+	p := busy(t)
+	meta := p.Meta()
+	for what, n := range map[string]int{
+		"outgoing": len(meta.Outgoing), "incoming": len(meta.Incoming), "outgoing repair": len(meta.OutgoingRepair),
+		"incoming repair": len(meta.IncomingRepair), "met": len(meta.Met), "witnesses": len(meta.Outgoing[0].Witnesses),
+	} {
+		if n == 0 {
+			t.Fatalf("the test is about nothing: no %s", what)
+		}
+	}
+	restarted := p.restarted()
+	expect(t, "meta", restarted.Meta(), meta)
+	expect(t, "log", restarted.logIDs(), p.logIDs())
+	expect(t, "hint", restarted.log.get("m2").hint, []byte("where"))
+	expect(t, "pending", restarted.PendingLen(), 0)
+}
+
+func TestMetaIsACopyThatLaterStepsDoNotChange(t *testing.T) {
+	p := busy(t)
+	before, same := p.Meta(), p.Meta()
+	p.take(message("c1", 2000, from("carol"), cites("m1"), withFilter(filterOf(halfFull, "m2"))))
+	p.take(message("x", 1000))
+	p.markMet("b2", "w")
+	p.now += 600 * second
+	p.sweepBuffers()
+	p.sweepRepairs()
+	p.send("m9")
+	expect(t, "meta", before, same)
+}
+
+func TestFilterIsRebuiltFromLogAndIncomingBuffer(t *testing.T) {
+	restarted := busy(t).restarted()
+	for id, want := range map[string]bool{"b1": true, "m1": true, "b3": true, "x2": true, "y": true, "b2": false, "x": false} {
+		expect(t, id, restarted.filterHolds(id), want)
+	}
+}
+
+func TestRestoreMendsTheOrderAndDropsDuplicates(t *testing.T) {
+	stored := func(id string, lamport uint64) []byte {
+		return wire.Append(nil, wire.SDS03, message(id, lamport, from("bob")), nil)
+	}
+	restored, found, err := Restore("room", testConfig("alice"), &snapshot.ChannelData{
+		History: [][]byte{stored("b", 2), stored("a", 3), stored("c", 1), stored("b", 9), stored("d", 4)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{Channel: restored, t: t, now: start}
+	expect(t, "found", found, Irregularities{Unordered: 1, Duplicates: 1})
+	expect(t, "log", p.logIDs(), []string{"c", "b", "a", "d"})
+}
+
+func TestRestoreRefusesWhatDoesNotDecode(t *testing.T) {
+	junk := []byte("junk")
+	tests := map[string]*snapshot.ChannelData{
+		"log":             {History: [][]byte{junk}},
+		"empty message":   {History: [][]byte{nil}},
+		"outgoing":        {Meta: &snapshot.ChannelMeta{Outgoing: []snapshot.Unacknowledged{{Message: junk}}}},
+		"incoming":        {Meta: &snapshot.ChannelMeta{Incoming: []snapshot.Incoming{{Message: junk}}}},
+		"incoming repair": {Meta: &snapshot.ChannelMeta{IncomingRepair: []snapshot.IncomingRepair{{Message: junk}}}},
+	}
+	for name, data := range tests {
+		restored, _, err := Restore("room", testConfig("alice"), data)
+		if !errors.Is(err, wire.ErrMalformed) || restored != nil {
+			t.Errorf("%s: restored %v with error %v", name, restored, err)
+		}
+	}
+}
+
+func TestRestoreReadsEveryFormatAndKeepsItsOwn(t *testing.T) {
+	for _, kept := range []wire.Format{wire.SDS02, wire.SDS03, wire.SDS04, wire.LIP109} {
+		data := &snapshot.ChannelData{
+			History: [][]byte{wire.Append(nil, kept, message("b1", 1000, cites("b0")), nil)},
+			Meta: &snapshot.ChannelMeta{Incoming: []snapshot.Incoming{{
+				Message: wire.Append(nil, kept, message("b2", 1001, cites("x")), nil),
+				Missing: []snapshot.HistoryEntry{{MessageID: "x"}},
+			}}},
+		}
+		restored, _, err := Restore("room", testConfig("alice"), data)
+		if err != nil {
+			t.Errorf("%v: %v", kept, err)
+			continue
+		}
+		p := &peer{Channel: restored, t: t, now: start}
+		p.take(message("x", 1000))
+		p.expectEvents(t, "message_ready x", "message_ready b2")
+		want := wire.Append(nil, wire.SDS04, message("b1", 1000, cites("b0")), nil)
+		expect(t, "stored", p.log.get("b1").stored.Bytes(), want)
+	}
+}
+
+// What a backend returns is checked like what a peer sends.
+func TestRestoreOfRepeatedAndImpossibleThings(t *testing.T) {
+	bytesOf := func(m *wire.Message) []byte { return wire.Append(nil, wire.SDS04, m, nil) }
+	entry := func(id string) snapshot.HistoryEntry { return snapshot.HistoryEntry{MessageID: id} }
+	waiting := snapshot.Incoming{Message: bytesOf(message("b2", 1001)), Missing: []snapshot.HistoryEntry{entry("x"), entry("x")}}
+	own := snapshot.Unacknowledged{Message: bytesOf(message("m1", 1000, from("alice"))), SendTime: start}
+	ask := snapshot.OutgoingRepair{Entry: entry("x"), TReq: start, FirstDue: start}
+	answer := snapshot.IncomingRepair{Entry: entry("b1"), Message: bytesOf(message("b1", 1000)), TResp: start}
+	restored, _, err := Restore("room", testConfig("alice"), &snapshot.ChannelData{
+		History: [][]byte{bytesOf(message("b1", 1000))},
+		Meta: &snapshot.ChannelMeta{
+			Lamport:        1<<64 - 1,
+			Outgoing:       []snapshot.Unacknowledged{own, own},
+			Incoming:       []snapshot.Incoming{waiting, waiting, {Message: bytesOf(message("b1", 1000)), Missing: waiting.Missing}},
+			OutgoingRepair: []snapshot.OutgoingRepair{ask, ask},
+			IncomingRepair: []snapshot.IncomingRepair{answer, answer},
+			Met:            []string{"b1", "y", "y"},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{Channel: restored, t: t, now: start}
+	p.checkInvariants()
+	expect(t, "clock", p.clock, uint64(limits.MaxLamport))
+	expect(t, "outgoing", p.outgoingIDs(), []string{"m1"})
+	expect(t, "incoming", p.incomingIDs(), []string{"b2"})
+	expect(t, "asking", repairIDs(&p.asking), []string{"x"})
+	expect(t, "asked", repairIDs(&p.asked), []string{"b1"})
+	expect(t, "met", p.Meta().Met, []string{"y"})
+	p.take(message("x", 1000))
+	p.expectEvents(t, "message_ready x", "message_ready b2")
+}
