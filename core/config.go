@@ -1,0 +1,335 @@
+package core
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/libsds/libsds/core/channel"
+	"github.com/libsds/libsds/core/limits"
+	"github.com/libsds/libsds/core/wire"
+)
+
+// Config is everything that a host can set (PROTOCOL, sections 6 and 7).
+// Start from DefaultConfig or ParseConfig; New checks it. Durations are
+// milliseconds.
+type Config struct {
+	BloomFilterCapacity  int
+	BloomFilterErrorRate float64
+
+	MaxMessageHistory int
+	MaxCausalHistory  int
+
+	ResendIntervalMs      int64
+	MaxResendAttempts     int
+	BufferSweepIntervalMs int64
+	SyncMessageIntervalMs int64
+
+	RepairTMinMs          int64
+	RepairTMaxMs          int64
+	NumResponseGroups     int
+	MaxRepairRequests     int
+	RepairSweepIntervalMs int64
+
+	// WireFormat is written; every format is read.
+	WireFormat wire.Format
+	// LamportUnit is the unit of Lamport timestamps; 0 is that of WireFormat.
+	LamportUnit channel.Unit
+
+	AckConfidence        float64
+	PossibleAckThreshold int
+
+	MissingDependencyTimeoutMs int64
+	MaxLamportDriftMs          int64
+
+	Limits limits.Limits
+}
+
+// DefaultConfig returns the configuration that holds where the host names
+// nothing.
+func DefaultConfig() Config {
+	return Config{
+		BloomFilterCapacity:        10000,
+		BloomFilterErrorRate:       0.001,
+		MaxMessageHistory:          1000,
+		MaxCausalHistory:           10,
+		ResendIntervalMs:           60_000,
+		MaxResendAttempts:          5,
+		BufferSweepIntervalMs:      60_000,
+		SyncMessageIntervalMs:      30_000,
+		RepairTMinMs:               30_000,
+		RepairTMaxMs:               300_000,
+		NumResponseGroups:          1,
+		MaxRepairRequests:          3,
+		RepairSweepIntervalMs:      5_000,
+		WireFormat:                 wire.SDS04,
+		AckConfidence:              1e-6,
+		PossibleAckThreshold:       2,
+		MissingDependencyTimeoutMs: 600_000,
+		MaxLamportDriftMs:          86_400_000,
+		Limits:                     limits.Default(),
+	}
+}
+
+// The widest ranges that make sense.
+const (
+	maxCount      = 10_000_000
+	maxBytes      = 1 << 30
+	maxDurationMs = 1 << 40 // 34 years
+	// maxRepairMs keeps the product in T_resp within 64 bits.
+	maxRepairMs = math.MaxInt32
+	// minErrorRate keeps the number of hashes well below limits.MaxFilterHashes.
+	minErrorRate = 1e-12
+)
+
+// setting is one key of the configuration: where its value is, and what it
+// takes.
+type setting struct {
+	key   string
+	takes string
+	// set parses a JSON value; nil for a key that needs no place in Config.
+	set func(*Config, json.RawMessage) bool
+	// valid checks the value that c holds.
+	valid func(c *Config) bool
+}
+
+// integer is a key that takes a whole number from least to most.
+func integer[T int | int64](key string, least, most int64, field func(*Config) *T) setting {
+	return setting{
+		key:   key,
+		takes: fmt.Sprintf("a whole number from %d to %d", least, most),
+		set: func(c *Config, raw json.RawMessage) bool {
+			n, err := strconv.ParseInt(string(raw), 10, 64)
+			if err != nil || int64(T(n)) != n {
+				return false
+			}
+			*field(c) = T(n)
+			return true
+		},
+		valid: func(c *Config) bool { n := int64(*field(c)); return n >= least && n <= most },
+	}
+}
+
+// fraction is a key that takes a number from least to most, most excepted.
+func fraction(key string, least, most float64, field func(*Config) *float64) setting {
+	return setting{
+		key:   key,
+		takes: fmt.Sprintf("a number from %g to below %g", least, most),
+		set:   func(c *Config, raw json.RawMessage) bool { return unmarshal(raw, field(c)) },
+		valid: func(c *Config) bool { x := *field(c); return x >= least && x < most },
+	}
+}
+
+// choice is a key that takes one of some words.
+func choice[T comparable](key string, words []string, values []T, field func(*Config) *T) setting {
+	return setting{
+		key:   key,
+		takes: `one of "` + strings.Join(words, `", "`) + `"`,
+		set: func(c *Config, raw json.RawMessage) bool {
+			var word string
+			if !unmarshal(raw, &word) {
+				return false
+			}
+			at := slices.Index(words, word)
+			if at < 0 {
+				return false
+			}
+			*field(c) = values[at]
+			return true
+		},
+		valid: func(c *Config) bool { return slices.Contains(values, *field(c)) },
+	}
+}
+
+// unmarshal parses a JSON value that must be there: null is refused.
+func unmarshal(raw json.RawMessage, into any) bool {
+	return string(raw) != "null" && json.Unmarshal(raw, into) == nil
+}
+
+func always(*Config) bool { return true }
+
+var settings = []setting{
+	integer("bloomFilterCapacity", 1, maxCount, func(c *Config) *int { return &c.BloomFilterCapacity }),
+	fraction("bloomFilterErrorRate", minErrorRate, 1, func(c *Config) *float64 { return &c.BloomFilterErrorRate }),
+	integer("maxMessageHistory", 1, maxCount, func(c *Config) *int { return &c.MaxMessageHistory }),
+	integer("maxCausalHistory", 0, 4096, func(c *Config) *int { return &c.MaxCausalHistory }),
+	integer("resendIntervalMs", 1, maxDurationMs, func(c *Config) *int64 { return &c.ResendIntervalMs }),
+	integer("maxResendAttempts", 0, maxCount, func(c *Config) *int { return &c.MaxResendAttempts }),
+	integer("syncMessageIntervalMs", 1, maxDurationMs, func(c *Config) *int64 { return &c.SyncMessageIntervalMs }),
+	integer("bufferSweepIntervalMs", 1, maxDurationMs, func(c *Config) *int64 { return &c.BufferSweepIntervalMs }),
+	integer("repairTMinMs", 0, maxRepairMs, func(c *Config) *int64 { return &c.RepairTMinMs }),
+	integer("repairTMaxMs", 0, maxRepairMs, func(c *Config) *int64 { return &c.RepairTMaxMs }),
+	integer("numResponseGroups", 0, maxCount, func(c *Config) *int { return &c.NumResponseGroups }),
+	integer("maxRepairRequests", 0, 4096, func(c *Config) *int { return &c.MaxRepairRequests }),
+	integer("repairSweepIntervalMs", 1, maxDurationMs, func(c *Config) *int64 { return &c.RepairSweepIntervalMs }),
+	choice("wireFormat",
+		[]string{wire.SDS02.String(), wire.SDS03.String(), wire.SDS04.String(), wire.LIP109.String()},
+		[]wire.Format{wire.SDS02, wire.SDS03, wire.SDS04, wire.LIP109},
+		func(c *Config) *wire.Format { return &c.WireFormat }),
+	choice("lamportUnit",
+		[]string{"auto", "seconds", "milliseconds"}, []channel.Unit{0, channel.Seconds, channel.Milliseconds},
+		func(c *Config) *channel.Unit { return &c.LamportUnit }),
+	fraction("ackConfidence", 0, 1, func(c *Config) *float64 { return &c.AckConfidence }),
+	integer("possibleAckThreshold", 1, 1000, func(c *Config) *int { return &c.PossibleAckThreshold }),
+	integer("missingDependencyTimeoutMs", 0, maxDurationMs, func(c *Config) *int64 { return &c.MissingDependencyTimeoutMs }),
+	integer("maxLamportDriftMs", 0, maxDurationMs, func(c *Config) *int64 { return &c.MaxLamportDriftMs }),
+	{
+		key:   "storePath",
+		takes: `"" only: this version has no built-in store yet`,
+		set:   func(_ *Config, raw json.RawMessage) bool { return string(raw) == `""` },
+		valid: always,
+	},
+	{
+		key:   "storeSync",
+		takes: `one of "full", "batch"`,
+		set: func(_ *Config, raw json.RawMessage) bool {
+			return string(raw) == `"full"` || string(raw) == `"batch"`
+		},
+		valid: always,
+	},
+	integer("maxContentBytes", 1, maxBytes, func(c *Config) *int { return &c.Limits.MaxContentBytes }),
+	integer("maxWireBytes", 1, maxBytes, func(c *Config) *int { return &c.Limits.MaxWireBytes }),
+	integer("maxHistoryEntries", 0, maxCount, func(c *Config) *int { return &c.Limits.MaxHistoryEntries }),
+	integer("maxIdBytes", 1, maxBytes, func(c *Config) *int { return &c.Limits.MaxIDBytes }),
+	integer("maxChannels", 0, maxCount, func(c *Config) *int { return &c.Limits.MaxChannels }),
+	{
+		key:   "acceptUnknownChannels",
+		takes: "true or false",
+		set:   func(c *Config, raw json.RawMessage) bool { return unmarshal(raw, &c.Limits.AcceptUnknownChannels) },
+		valid: always,
+	},
+	integer("maxIncomingMessages", 0, maxCount, func(c *Config) *int { return &c.Limits.MaxIncomingMessages }),
+	integer("maxIncomingBytes", 0, math.MaxInt32, func(c *Config) *int { return &c.Limits.MaxIncomingBytes }),
+	integer("maxOutgoingMessages", 1, maxCount, func(c *Config) *int { return &c.Limits.MaxOutgoingMessages }),
+	integer("maxRepairEntries", 1, maxCount, func(c *Config) *int { return &c.Limits.MaxRepairEntries }),
+}
+
+// ParseConfig reads a JSON object over the defaults. An unknown key, a value
+// of the wrong type and one out of range are errors that name the key and what
+// it takes.
+func ParseConfig(text []byte) (Config, error) {
+	config := DefaultConfig()
+	var object map[string]json.RawMessage
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&object); err != nil || object == nil {
+		return Config{}, configError("it is not a JSON object%s", detail(err))
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Config{}, configError("something follows its JSON object")
+	}
+	for _, s := range settings {
+		raw, named := object[s.key]
+		delete(object, s.key)
+		if named && !s.set(&config, raw) {
+			return Config{}, configError("%q takes %s, not %s", s.key, s.takes, abbreviate(raw))
+		}
+	}
+	if unknown := slices.Sorted(maps.Keys(object)); len(unknown) > 0 {
+		return Config{}, configError("unknown key %q; the keys are %s", abbreviate([]byte(unknown[0])), keys())
+	}
+	if err := config.check(); err != nil {
+		return Config{}, err
+	}
+	return config, nil
+}
+
+// check tells what in the configuration is impossible.
+func (c *Config) check() error {
+	for _, s := range settings {
+		if !s.valid(c) {
+			return configError("%q takes %s", s.key, s.takes)
+		}
+	}
+	if bytes := c.filterBytes(); bytes > limits.MaxFilterBytes {
+		return configError(`"bloomFilterCapacity" and "bloomFilterErrorRate" make a filter of %d bytes; peers read at most %d`, bytes, limits.MaxFilterBytes)
+	}
+	return nil
+}
+
+// filterBytes is the size of the filter that every message carries, at the
+// larger of the two sizes that a rolling filter has.
+func (c *Config) filterBytes() int {
+	bitsPerElement := math.Ceil(-math.Log(c.BloomFilterErrorRate) / (math.Ln2 * math.Ln2))
+	return int(float64(c.BloomFilterCapacity) * 1.2 * bitsPerElement / 8)
+}
+
+// channelConfig is what channels are told of the configuration.
+func (c *Config) channelConfig(participantID string, durable bool) *channel.Config {
+	unit := c.LamportUnit
+	if unit == 0 {
+		unit = channel.Seconds
+		if c.WireFormat == wire.LIP109 {
+			unit = channel.Milliseconds
+		}
+	}
+	return &channel.Config{
+		ParticipantID:        participantID,
+		Format:               c.WireFormat,
+		LamportUnit:          unit,
+		FilterCapacity:       c.BloomFilterCapacity,
+		FilterErrorRate:      c.BloomFilterErrorRate,
+		MaxHistory:           c.MaxMessageHistory,
+		MaxCausalHistory:     c.MaxCausalHistory,
+		ResendInterval:       c.ResendIntervalMs,
+		MaxResendAttempts:    c.MaxResendAttempts,
+		RepairTMin:           c.RepairTMinMs,
+		RepairTMax:           c.RepairTMaxMs,
+		ResponseGroups:       c.NumResponseGroups,
+		MaxRepairRequests:    c.MaxRepairRequests,
+		AckConfidence:        c.AckConfidence,
+		PossibleAckThreshold: c.PossibleAckThreshold,
+		MissingTimeout:       c.MissingDependencyTimeoutMs,
+		MaxLamportDrift:      c.MaxLamportDriftMs,
+		Limits:               c.Limits,
+		Durable:              durable,
+	}
+}
+
+// checkID tells what makes id unusable; what names it in the error.
+func (c *Config) checkID(what, id string) error {
+	switch {
+	case id == "":
+		return invalidID(what + " is empty string")
+	case len(id) > c.Limits.MaxIDBytes:
+		return invalidID(fmt.Sprintf("%s has %d bytes, more than maxIdBytes (%d)", what, len(id), c.Limits.MaxIDBytes))
+	case !utf8.ValidString(id):
+		return invalidID(what + " is not valid UTF-8")
+	}
+	return nil
+}
+
+func configError(format string, arguments ...any) error {
+	return fmt.Errorf("%w: config: "+format, append([]any{ErrInvalidArgument}, arguments...)...)
+}
+
+func detail(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
+
+// abbreviate quotes a value in an error without repeating a novel.
+func abbreviate(raw json.RawMessage) string {
+	const most = 60
+	if len(raw) > most {
+		return strings.ToValidUTF8(string(raw[:most]), "") + "..."
+	}
+	return string(raw)
+}
+
+func keys() string {
+	names := make([]string, len(settings))
+	for i, s := range settings {
+		names[i] = s.key
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,402 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/libsds/libsds/core/channel"
+	"github.com/libsds/libsds/core/limits"
+	"github.com/libsds/libsds/core/persistence"
+	"github.com/libsds/libsds/core/wire"
+)
+
+// Options are what a Manager is made of. The zero value is usable.
+type Options struct {
+	// ParticipantID names this participant to its peers; empty switches
+	// repairs (SDS-R) off.
+	ParticipantID string
+	// Config is copied; nil is DefaultConfig.
+	Config *Config
+	// Backend keeps the channels; nil keeps nothing.
+	Backend persistence.Backend
+	// Handler is called for every event, one at a time, in the order of the
+	// operations, with nothing locked: it may call back in. An operation's
+	// events are handled before it returns, unless another goroutine is
+	// handling events at that moment (or the operation is called from Handler
+	// itself): then they are handled right after those. Nil leaves events to
+	// NextEvent.
+	Handler func(Event)
+	// Logger is told what goes wrong without failing an operation; nil is
+	// silence.
+	Logger *slog.Logger
+	// Now returns the time in Unix milliseconds; nil is the wall clock. The
+	// timer of Start reads it too.
+	Now func() int64
+}
+
+// Manager is one participant with its channels. All methods are safe for
+// concurrent use; operations on different channels run side by side.
+type Manager struct {
+	config  Config
+	channel *channel.Config
+	backend persistence.Backend
+	durable bool
+	handler func(Event)
+	logger  *slog.Logger
+	now     func() int64
+	outbox  outbox
+
+	handling sync.Mutex // held while Handler is called
+	decoded  sync.Pool  // of *wire.Message, reused between operations
+
+	mu       sync.RWMutex // guards what follows, and is never held while waiting
+	channels map[string]*slot
+	closed   bool
+	hints    HintProvider
+	schedule schedule
+	runner   *Runner
+}
+
+// HintProvider returns what the host knows about where a message can be
+// fetched, or nothing. It is called during an operation, with the channel
+// locked: it must not call the manager. The bytes become the manager's.
+type HintProvider func(channelID, messageID string) []byte
+
+// New returns a manager without channels. It starts no goroutine.
+func New(o Options) (*Manager, error) {
+	config := DefaultConfig()
+	if o.Config != nil {
+		config = *o.Config
+	}
+	if err := config.check(); err != nil {
+		return nil, fail("open", "", err)
+	}
+	if err := config.checkID("participant id", o.ParticipantID); err != nil && o.ParticipantID != "" {
+		return nil, fail("open", "", err)
+	}
+	m := &Manager{
+		config:   config,
+		backend:  o.Backend,
+		handler:  o.Handler,
+		logger:   o.Logger,
+		now:      o.Now,
+		channels: make(map[string]*slot),
+	}
+	if m.backend == nil {
+		m.backend = persistence.None{}
+	}
+	_, none := m.backend.(persistence.None)
+	m.durable = !none
+	m.channel = config.channelConfig(o.ParticipantID, m.durable)
+	if m.logger == nil {
+		m.logger = slog.New(slog.DiscardHandler)
+	}
+	if m.now == nil {
+		m.now = WallClock
+	} else {
+		m.now = func() int64 { return sane(o.Now()) }
+	}
+	m.decoded.New = func() any { return new(wire.Message) }
+	if config.MaxMessageHistory > config.BloomFilterCapacity {
+		m.logger.Warn("maxMessageHistory is larger than bloomFilterCapacity: the filter forgets messages that the log still has",
+			"maxMessageHistory", config.MaxMessageHistory, "bloomFilterCapacity", config.BloomFilterCapacity)
+	}
+	return m, nil
+}
+
+// Kind is what a message is for.
+type Kind uint8
+
+// The kinds of messages, with the numbers of the native C API.
+const (
+	KindContent   Kind = 1
+	KindSync      Kind = 2
+	KindEphemeral Kind = 3
+)
+
+// String returns "content", "sync" or "ephemeral".
+func (k Kind) String() string {
+	switch k {
+	case KindContent:
+		return "content"
+	case KindSync:
+		return "sync"
+	case KindEphemeral:
+		return "ephemeral"
+	}
+	return "unknown"
+}
+
+// Unwrapped is a received message.
+type Unwrapped struct {
+	ChannelID, MessageID, SenderID string
+	// Lamport is in the unit of the sender; 0 for an ephemeral message.
+	Lamport uint64
+	Kind    Kind
+	// Content is a view of the payload.
+	Content []byte
+	// Missing are the dependencies that the message waits for.
+	Missing []Dependency
+	// Duplicate: it was delivered before. Buffered: it waits for Missing.
+	Duplicate, Buffered bool
+}
+
+// Wrap makes the payload that carries a new message, and appends it to dst.
+// Content is copied. Pass a dst with room to avoid an allocation.
+//
+// Errors: ErrInvalidID, ErrInvalidArgument for empty content,
+// ErrMessageTooLarge, ErrLimitExceeded when maxOutgoingMessages wait for an
+// acknowledgement or maxChannels exist, ErrPersistence when the channel cannot
+// be loaded.
+func (m *Manager) Wrap(dst []byte, channelID, messageID string, content []byte) ([]byte, error) {
+	if err := m.config.checkID("message ID", messageID); err != nil {
+		return dst, fail("wrap", channelID, err)
+	}
+	return m.send("wrap", channelID, channel.Input{Op: channel.OpSend, MessageID: messageID, Content: content, Encoded: dst})
+}
+
+// WrapSync makes a payload without content, which tells and asks what a
+// message would: for a channel that has been quiet. Errors as for Wrap.
+//
+// Peers that run the replaced library take it for a content message and cite
+// it: send none where there are such peers.
+func (m *Manager) WrapSync(dst []byte, channelID string) ([]byte, error) {
+	return m.send("wrap sync", channelID, channel.Input{Op: channel.OpSendSync, Encoded: dst})
+}
+
+// WrapEphemeral makes the payload of a message that is delivered or lost, and
+// leaves no trace. Errors as for Wrap.
+func (m *Manager) WrapEphemeral(dst []byte, channelID, messageID string, content []byte) ([]byte, error) {
+	if err := m.config.checkID("message ID", messageID); err != nil {
+		return dst, fail("wrap ephemeral", channelID, err)
+	}
+	return m.send("wrap ephemeral", channelID, channel.Input{Op: channel.OpSendEphemeral, MessageID: messageID, Content: content, Encoded: dst})
+}
+
+func (m *Manager) send(op, channelID string, input channel.Input) ([]byte, error) {
+	encoded := input.Encoded
+	if input.Op != channel.OpSendSync {
+		// First of all, so that a refused message makes no channel.
+		if err := m.channel.CheckContent(input.Content); err != nil {
+			return encoded, fail(op, channelID, classify(err))
+		}
+	}
+	err := m.operate(op, channelID, m.slot, func(s *slot) error {
+		if input.Op != channel.OpSendEphemeral {
+			m.askHints(s)
+		}
+		s.channel.Step(m.now(), input, &s.effects)
+		if s.effects.Err == nil {
+			encoded = s.effects.Encoded
+		}
+		return s.effects.Err
+	})
+	return encoded, err
+}
+
+// askHints asks the host for what the next message would cite without a
+// retrieval hint.
+func (m *Manager) askHints(s *slot) {
+	m.mu.RLock()
+	provider := m.hints
+	m.mu.RUnlock()
+	if provider == nil {
+		return
+	}
+	s.wanted = s.channel.HintsWanted(s.wanted[:0])
+	for _, id := range s.wanted {
+		hint := provider(s.id, id)
+		if len(hint) == 0 {
+			continue
+		}
+		if len(hint) > limits.MaxHintBytes {
+			m.logger.Warn("a retrieval hint is too long and is not used", "channel", s.id, "message", id, "bytes", len(hint), "most", limits.MaxHintBytes)
+			continue
+		}
+		s.channel.LearnHint(id, hint)
+		if err := m.backend.SetRetrievalHint(s.id, id, hint); err != nil {
+			m.logger.Error("a retrieval hint was not saved", "channel", s.id, "message", id, "error", err)
+		}
+	}
+}
+
+// Unwrap takes in a payload. It is read during the call only. Payloads that are
+// not SDS messages give ErrDeserialization: hosts deliver those as they are.
+//
+// Other errors: ErrLimitExceeded when the message is of a channel that may not
+// be made, ErrPersistence when its channel cannot be loaded.
+func (m *Manager) Unwrap(payload []byte) (Unwrapped, error) {
+	message := m.decoded.Get().(*wire.Message)
+	defer m.recycle(message)
+	if err := wire.Decode(payload, &m.config.Limits, message); err != nil {
+		return Unwrapped{}, fail("unwrap", "", classify(err))
+	}
+	result := Unwrapped{Lamport: message.Lamport, Kind: kindOf(message), Content: message.Content}
+	err := m.operate("unwrap", message.ChannelID, m.slotOfReceived, func(s *slot) error {
+		s.channel.Step(m.now(), channel.Input{Op: channel.OpReceive, Received: message}, &s.effects)
+		receipt := &s.effects.Receipt
+		result.ChannelID, result.MessageID, result.SenderID = s.id, receipt.MessageID, receipt.SenderID
+		result.Missing, result.Duplicate, result.Buffered = receipt.Missing, receipt.Duplicate, receipt.Buffered
+		return s.effects.Err
+	})
+	if err != nil {
+		return Unwrapped{}, err
+	}
+	return result, nil
+}
+
+// recycle keeps a decoded message for the next payload, without its views of
+// this one.
+func (m *Manager) recycle(message *wire.Message) {
+	clear(message.History)
+	clear(message.RepairRequests)
+	*message = wire.Message{History: message.History[:0], RepairRequests: message.RepairRequests[:0]}
+	m.decoded.Put(message)
+}
+
+func kindOf(message *wire.Message) Kind {
+	switch {
+	case message.IsEphemeral():
+		return KindEphemeral
+	case message.IsSync():
+		return KindSync
+	}
+	return KindContent
+}
+
+// MarkDependenciesMet declares that the host has these messages by other means:
+// nothing waits for them any longer. The channel must exist.
+func (m *Manager) MarkDependenciesMet(channelID string, messageIDs []string) error {
+	const op = "mark dependencies met"
+	for _, id := range messageIDs {
+		if err := m.config.checkID("message ID", id); err != nil {
+			return fail(op, channelID, err)
+		}
+	}
+	return m.operate(op, channelID, m.slotInMemory, func(s *slot) error {
+		s.channel.Step(m.now(), channel.Input{Op: channel.OpMarkMet, MetIDs: messageIDs}, &s.effects)
+		return s.effects.Err
+	})
+}
+
+// EnsureChannel makes or loads a channel before its first message.
+func (m *Manager) EnsureChannel(channelID string) error {
+	return m.operate("ensure channel", channelID, m.slot, func(*slot) error { return nil })
+}
+
+// Channels returns the ids of the channels in memory, sorted.
+func (m *Manager) Channels() []string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Sorted(maps.Keys(m.channels))
+}
+
+// RemoveChannel forgets a channel, what the backend keeps of it first. When
+// that fails, nothing changes. A channel that is not in memory is still
+// dropped from the backend.
+func (m *Manager) RemoveChannel(channelID string) error {
+	const op = "remove channel"
+	if err := m.config.checkID("channel ID", channelID); err != nil {
+		return fail(op, channelID, err)
+	}
+	for {
+		s, err := m.slotToRemove(channelID)
+		if err == nil {
+			err = m.remove(s)
+		}
+		if errors.Is(err, errRemoved) {
+			continue
+		}
+		if err != nil {
+			return fail(op, channelID, err)
+		}
+		return nil
+	}
+}
+
+func (m *Manager) remove(s *slot) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.removed {
+		return errRemoved
+	}
+	err := m.drop(s.id)
+	if err == nil || s.channel == nil { // not loaded: the slot was made only for this
+		m.forget(s)
+	}
+	return err
+}
+
+// Reset forgets all channels, what the backend keeps of them first. When that
+// fails, no channel is forgotten, and those that the backend has dropped
+// already are saved again by their next operation.
+func (m *Manager) Reset() error {
+	m.mu.RLock()
+	closed := m.closed
+	slots := maps.Clone(m.channels)
+	m.mu.RUnlock()
+	if closed {
+		return fail("reset", "", ErrClosed)
+	}
+
+	ids := slices.Sorted(maps.Keys(slots))
+	for _, id := range ids { // in one order everywhere, so that two resets cannot deadlock
+		slots[id].mu.Lock()
+		defer slots[id].mu.Unlock()
+	}
+	for i, id := range ids {
+		if slots[id].removed {
+			continue
+		}
+		if err := m.drop(id); err != nil {
+			for _, dropped := range ids[:i] {
+				if s := slots[dropped]; !s.removed && s.channel != nil {
+					s.channel.RequeueHistory()
+				}
+			}
+			return fail("reset", id, err)
+		}
+	}
+	for _, id := range ids {
+		m.forget(slots[id])
+	}
+	return nil
+}
+
+func (m *Manager) drop(channelID string) error {
+	if err := m.backend.DropChannel(channelID); err != nil {
+		return fmt.Errorf("%w: %w", ErrPersistence, err)
+	}
+	return nil
+}
+
+// SetHints sets who is asked for retrieval hints; nil is nobody.
+func (m *Manager) SetHints(provider HintProvider) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hints = provider
+}
+
+// NextEvent takes the oldest waiting event, for hosts that set no Handler.
+func (m *Manager) NextEvent() (Event, bool) { return m.outbox.take() }
+
+// KeepEvents bounds the events that wait for NextEvent: past it the oldest are
+// forgotten. 0, the default, and less is no bound.
+func (m *Manager) KeepEvents(bound int) { m.outbox.keep(bound) }
+
+// Close stops the timer. What the backend keeps stays. Operations fail with
+// ErrClosed from then on.
+func (m *Manager) Close() {
+	m.mu.Lock()
+	runner := m.runner
+	m.runner, m.closed = nil, true
+	m.channels = make(map[string]*slot)
+	m.mu.Unlock()
+	if runner != nil {
+		runner.Stop()
+	}
+}

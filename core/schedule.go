@@ -1,0 +1,128 @@
+package core
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+
+	"github.com/libsds/libsds/core/channel"
+)
+
+// schedule is when the periodic tasks are due next, in Unix milliseconds; 0
+// before the first tick.
+type schedule struct {
+	buffers, repairs, sync int64
+}
+
+// latest is the last time that is reckoned with: adding any duration to it
+// stays within 64 bits.
+const latest = math.MaxInt64 - 2*maxDurationMs
+
+// sane brings a time of the host's into the range that is reckoned with.
+func sane(now int64) int64 { return min(max(now, 0), latest) }
+
+// due tells whether a task with the given interval is due and moves it on. A
+// clock that was set back does not put it off for longer than one interval.
+func due(next *int64, now, interval int64) bool {
+	if *next == 0 || *next > now+interval {
+		*next = now + interval
+		return false
+	}
+	if now < *next {
+		return false
+	}
+	*next = now + interval
+	return true
+}
+
+// Start runs the periodic tasks on a goroutine of the manager, until Close.
+// Starting twice is the same as once.
+func (m *Manager) Start() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return fail("start", "", ErrClosed)
+	}
+	if m.runner == nil {
+		m.runner = StartRunner(m.now, m.tickSafely)
+	}
+	return nil
+}
+
+// tickSafely is Tick on the runner's goroutine, where a panic, of a handler
+// say, would end the process.
+func (m *Manager) tickSafely(now int64) (next int64) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			m.logger.Error("a periodic task panicked", "panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			next = now + m.config.RepairSweepIntervalMs
+		}
+	}()
+	return m.Tick(now)
+}
+
+// Tick runs the periodic tasks that are due at now (Unix milliseconds) and
+// returns when to call it again, for hosts with a loop of their own. The first
+// call only schedules; a task that is overdue several times over runs once.
+func (m *Manager) Tick(now int64) (next int64) {
+	now = sane(now)
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return math.MaxInt64
+	}
+	buffers := due(&m.schedule.buffers, now, m.config.BufferSweepIntervalMs)
+	repairs := due(&m.schedule.repairs, now, m.config.RepairSweepIntervalMs)
+	sync := due(&m.schedule.sync, now, m.config.SyncMessageIntervalMs)
+	next = min(m.schedule.buffers, m.schedule.repairs, m.schedule.sync)
+	m.mu.Unlock()
+
+	if buffers {
+		m.sweep(now, channel.OpSweepBuffers)
+	}
+	if repairs {
+		m.sweep(now, channel.OpSweepRepairs)
+	}
+	if sync {
+		m.announceSync()
+	}
+	m.handle()
+	return next
+}
+
+// sweep steps every channel, in the order of their ids.
+func (m *Manager) sweep(now int64, op channel.Op) {
+	m.visit(func(s *slot) {
+		s.channel.Step(now, channel.Input{Op: op}, &s.effects)
+		m.carryOut(s)
+	})
+}
+
+// announceSync tells the host that it is time for sync messages, and in which
+// channels they would tell anybody anything.
+func (m *Manager) announceSync() {
+	var ids []string
+	m.visit(func(s *slot) {
+		if s.channel.HasNews() {
+			ids = append(ids, s.id)
+		}
+	})
+	m.outbox.put("", []Event{{Type: PeriodicSync, ChannelIDs: ids}})
+}
+
+// visit calls f for every loaded channel, locked, in the order of their ids.
+func (m *Manager) visit(f func(*slot)) {
+	for _, id := range m.Channels() {
+		if s := m.inMemory(id); s != nil {
+			visitSlot(s, f)
+		}
+	}
+}
+
+func visitSlot(s *slot, f func(*slot)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.removed && s.channel != nil {
+		f(s)
+	}
+}
