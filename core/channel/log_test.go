@@ -82,6 +82,8 @@ func TestLogLargerThanItsBoundShrinksWithTheNextOperation(t *testing.T) {
 	p.cfg.MaxHistory = 4
 	restarted := p.restarted()
 	expect(t, "log after the restart", restarted.log.len(), 10)
+	restarted.step(Input{Op: OpSend, MessageID: "m1"})
+	expect(t, "log after an operation that failed", restarted.log.len(), 10)
 	restarted.sweepRepairs()
 	expect(t, "log after the first operation", restarted.logIDs(), []string{"b6", "b7", "b8", "b9"})
 	expect(t, "pending", restarted.PendingHistory(), snapshot.HistoryUpdate{Evict: []string{"b0", "b1", "b2", "b3", "b4", "b5"}})

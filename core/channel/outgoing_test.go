@@ -74,6 +74,20 @@ func TestAcknowledgeConfidenceIsConfigured(t *testing.T) {
 	}
 }
 
+// A filter of one position and 64 bits, half of them set, is wrong with a
+// probability of exactly one half.
+func TestAcknowledgeConfidenceItselfIsNotEnough(t *testing.T) {
+	for confidence, want := range map[float64]bool{0.5: false, 0.51: true} {
+		p := newPeer(t, "alice", func(c *Config) { c.AckConfidence = confidence })
+		p.send("m1")
+		lower := rawFilter([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, 1, 64)
+		upper := rawFilter([]byte{0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 1, 64)
+		p.take(message("b1", 2000, from("bob"), withFilter(lower)))
+		p.take(message("b2", 2000, from("bob"), withFilter(upper)))
+		expect(t, fmt.Sprintf("confidence %g: acknowledged", confidence), p.outgoing.len() == 0, want)
+	}
+}
+
 func TestPossibleAcknowledgementNeedsAnotherMessage(t *testing.T) {
 	p := newPeer(t, "alice")
 	p.send("m1")

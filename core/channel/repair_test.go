@@ -179,6 +179,13 @@ func TestRequestIsNotedOnlyWhereWeCanAndShouldAnswer(t *testing.T) {
 	expect(t, "asked", repairIDs(&p.asked), []string{outside})
 }
 
+func TestRequestThatNamesNoSenderIsNotAnswered(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, from("bob")))
+	p.take(message("c1", 1001, from("carol"), asks("", "b1")))
+	expect(t, "asked", p.asked.len(), 0)
+}
+
 func TestRepairSweepAnswersWhatIsDue(t *testing.T) {
 	formats := []wire.Format{wire.SDS02, wire.SDS03, wire.SDS04, wire.LIP109}
 	for _, format := range formats {
@@ -282,6 +289,9 @@ func TestRepairSweepWithTheClockSetBack(t *testing.T) {
 	p.sweepRepairs()
 	p.expectEvents(t, "repair_ready b1")
 	expect(t, "requests", decode(t, p.send("m1")).RepairRequests, entries("", []string{"x"}))
+	p.now += 301 * second
+	p.sweepRepairs()
+	expect(t, "asking past T_max", repairIDs(&p.asking), nil)
 }
 
 // The formulas. The values for whole vectors are in the conformance tests.

@@ -62,8 +62,9 @@ const (
 	// MaxLamport is the largest Lamport timestamp: the field's writers hold an
 	// int64.
 	MaxLamport = 1<<63 - 1
-	// MaxHintBytes is the longest retrieval hint that a host can give: it is a
-	// hash or an address, and travels with every citation.
+	// MaxHintBytes is the longest retrieval hint that a host can give and that
+	// is taken from a peer: it is a hash or an address, travels with every
+	// citation, and is kept for every missing message.
 	MaxHintBytes = 4096
 	// KeptEvents is how many events, the newest, wait for a handler that is
 	// not set yet.

@@ -13,7 +13,8 @@ import (
 // again and again it does not allocate. Everything in m is a view of b, see
 // [Message]. lim must not be nil; its MaxWireBytes, MaxContentBytes,
 // MaxHistoryEntries and MaxIDBytes hold. Ids of entries and senders are bound
-// by MaxIDBytes too; hints and the filter only by MaxWireBytes.
+// by MaxIDBytes too, the filter only by MaxWireBytes. A hint over
+// limits.MaxHintBytes is dropped from its entry.
 //
 // The error wraps [ErrMalformed] or [ErrTooLarge], and m is then empty.
 func Decode(b []byte, lim *limits.Limits, m *Message) error {

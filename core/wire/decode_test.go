@@ -409,3 +409,26 @@ func TestDecodePrefixes(t *testing.T) {
 		}
 	}
 }
+
+func TestHintsOverTheirBoundAreDropped(t *testing.T) {
+	for _, format := range []Format{SDS03, SDS04, LIP109} {
+		for length, kept := range map[int]bool{limits.MaxHintBytes: true, limits.MaxHintBytes + 1: false} {
+			entry := Entry{ID: "m0", SenderID: "alice", Hint: make([]byte, length)}
+			sent := &Message{ID: "m1", ChannelID: "c", Lamport: 1, HasLamport: true, Content: []byte("x"),
+				History: []Entry{entry}, RepairRequests: []Entry{entry}}
+			lim := limits.Default()
+			var got Message
+			if err := Decode(Append(nil, format, sent, nil), &lim, &got); err != nil {
+				t.Fatalf("%v: %v", format, err)
+			}
+			for _, e := range []Entry{got.History[0], got.RepairRequests[0]} {
+				if (len(e.Hint) == length) != kept || (e.Hint == nil) == kept {
+					t.Errorf("%v: a hint of %d bytes came back with %d", format, length, len(e.Hint))
+				}
+				if e.ID != "m0" || e.SenderID != "alice" {
+					t.Errorf("%v: the entry lost more than its hint: %q by %q", format, e.ID, e.SenderID)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package wire
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"github.com/libsds/libsds/core/limits"
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // The fields of a HistoryEntry, the same in all formats that have it.
 const (
@@ -47,8 +50,17 @@ func (d *decoder) entry(raw *rawEntry, e *Entry) (err error) {
 	if e.SenderID, err = d.sender(raw.sender); err != nil {
 		return err
 	}
-	e.Hint = raw.hint
+	e.Hint = usableHint(raw.hint)
 	return nil
+}
+
+// usableHint drops a hint that is too long to be kept a thousand times over.
+// The entry is still one without it.
+func usableHint(hint []byte) []byte {
+	if len(hint) > limits.MaxHintBytes {
+		return nil
+	}
+	return hint
 }
 
 func entryLen(e *Entry) int {
