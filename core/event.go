@@ -35,7 +35,7 @@ type outbox struct {
 	mu     sync.Mutex
 	events []Event
 	first  int // of events; those before it were taken
-	bound  int // newest kept; 0 for all
+	bound  int // newest kept; 0 or less for all
 }
 
 func (o *outbox) put(channelID string, events []Event) {
@@ -75,7 +75,7 @@ func (o *outbox) waiting() bool {
 func (o *outbox) keep(bound int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.bound = max(bound, 0)
+	o.bound = bound
 	o.trim()
 }
 

@@ -66,7 +66,13 @@ func (b *outgoing) retain(keep func(*outgoingItem) bool) {
 	}
 	clear(b.items[len(kept):])
 	b.items = kept
+	if len(kept) == 0 && cap(kept) > keptItems {
+		*b = outgoing{} // a burst leaves no empty room behind
+	}
 }
+
+// keptItems is the room that an empty buffer keeps for the next messages.
+const keptItems = 64
 
 // acknowledge strikes from the outgoing buffer what m proves to be known to
 // its sender: what it cites, and what its filter holds.
@@ -86,19 +92,8 @@ func (c *Channel) acknowledge(m *wire.Message, cited []*entry, effects *Effects)
 			u.named, changed = true, true
 		}
 	}
-	if filter := c.receivedFilter(m); filter.usable {
-		for i := range c.outgoing.items {
-			item := &c.outgoing.items[i]
-			if !filter.holds(item) || item.message.named {
-				continue
-			}
-			if !filter.credible() {
-				break
-			}
-			if filter.conclusive() || item.message.witness(m, c.cfg.PossibleAckThreshold) {
-				item.message.named, changed = true, true
-			}
-		}
+	if c.acknowledgeByFilter(m) {
+		changed = true
 	}
 	if !changed {
 		return
@@ -109,6 +104,32 @@ func (c *Channel) acknowledge(m *wire.Message, cited []*entry, effects *Effects)
 		}
 		return !item.message.named
 	})
+}
+
+// acknowledgeByFilter marks what the filter of m proves to be received, and
+// tells whether there was any.
+func (c *Channel) acknowledgeByFilter(m *wire.Message) (found bool) {
+	filter := c.receivedFilter(m)
+	if !filter.usable {
+		return false
+	}
+	for i := range c.outgoing.items {
+		item := &c.outgoing.items[i]
+		hashes := item.hashes
+		if filter.foreign {
+			hashes = filter.view.Scheme().Sum(item.message.entry.id)
+		}
+		if !filter.view.Contains(hashes) || item.message.named {
+			continue
+		}
+		if !filter.credible() {
+			return found
+		}
+		if filter.conclusive() || item.message.witness(m, c.cfg.PossibleAckThreshold) {
+			item.message.named, found = true, true
+		}
+	}
+	return found
 }
 
 // witness notes that the filter of m holds the message, and tells whether
@@ -151,14 +172,6 @@ func (c *Channel) receivedFilter(m *wire.Message) receivedFilter {
 	}
 	f.foreign = f.view.Scheme() != c.filter.Scheme()
 	return f
-}
-
-// holds tells whether the filter holds the message's id.
-func (f *receivedFilter) holds(item *outgoingItem) bool {
-	if f.foreign {
-		return f.view.Contains(f.view.Scheme().Sum(item.message.entry.id))
-	}
-	return f.view.Contains(item.hashes)
 }
 
 // credible tells whether what the filter holds means anything.

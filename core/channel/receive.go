@@ -86,7 +86,7 @@ func (c *Channel) newEntry(m *wire.Message) *entry {
 		id:      names[:len(m.ID)],
 		sender:  names[len(m.ID):],
 		lamport: m.Lamport,
-		stored:  c.scratch.storer.Store(c.cfg.Format, m),
+		stored:  c.scratch.storer.StoreReceived(c.cfg.Format, m),
 	}
 }
 

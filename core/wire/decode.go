@@ -53,10 +53,15 @@ func (d *decoder) decode(payload []byte) error {
 	if err := d.outline.read(payload, d.limits.MaxHistoryEntries); err != nil {
 		return err
 	}
+	decode := d.decodeSDS
 	if d.isLIP109() {
-		return d.decodeLIP109()
+		decode = d.decodeLIP109
 	}
-	return d.decodeSDS()
+	if err := decode(); err != nil {
+		return err
+	}
+	d.message.layout = d.outline.layout(d.message.Format)
+	return nil
 }
 
 // requiredID reads a singular field that must hold an id.

@@ -71,6 +71,8 @@ type Message struct {
 	// Filter is the encoded bloom filter as it came: field 6, or 12 in
 	// lip-109. It is nil when absent, and has not been looked into.
 	Filter []byte
+
+	layout layout
 }
 
 // An Entry (HistoryEntry in the schemas) names one message.

@@ -11,6 +11,10 @@ const lastField = 20
 type outline struct {
 	payload []byte
 	fields  [lastField + 1]occurrences
+	// total counts all fields; ascending is whether none came after a higher
+	// number.
+	total     int
+	ascending bool
 }
 
 // occurrences is what a payload holds under one field number.
@@ -30,12 +34,17 @@ type occurrences struct {
 // lip-109 message that repeats its channel id thousands of times.
 func (o *outline) read(payload []byte, maxEntries int) error {
 	o.payload = payload
+	o.ascending = true
 	r := reader{buf: payload}
+	var last protowire.Number
 	for {
 		at := r.pos
 		if !r.next() {
 			return r.err
 		}
+		o.total++
+		o.ascending = o.ascending && r.num >= last
+		last = r.num
 		if r.num > lastField {
 			continue
 		}

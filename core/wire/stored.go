@@ -12,14 +12,14 @@ import (
 //
 // The zero Stored holds no message; only Bytes, Content and Size may be called.
 type Stored struct {
-	bytes  []byte
-	format Format
+	bytes []byte
 	// The parts before, between and after filter and repair requests are
 	// bytes[:filterAt], bytes[filterEnd:repairAt] and bytes[repairAt:]. What
 	// lies between filterAt and filterEnd is the empty filter field that
-	// sds-0.2 and sds-0.3 demand.
-	filterAt, filterEnd, repairAt int
-	contentLen                    int
+	// sds-0.2 and sds-0.3 demand. Messages are far smaller than 4 GiB.
+	filterAt, filterEnd, repairAt uint32
+	contentLen                    uint32
+	format                        Format
 }
 
 // Store encodes m in format f, without its filter and repair requests. It
@@ -58,15 +58,24 @@ func (r *Storer) Store(f Format, m *Message) Stored {
 	return s
 }
 
+// StoreReceived does what Store does for a message as Decode left it. One that
+// is in format f already, as its writers lay it out, is copied as it is.
+func (r *Storer) StoreReceived(f Format, m *Message) Stored {
+	if m.layout.format == f {
+		return m.verbatim()
+	}
+	return r.Store(f, m)
+}
+
 // stored writes the stored form of m and returns where its parts are.
 func (w *writer) stored(f Format, m *Message) Stored {
-	s := Stored{format: f, contentLen: len(m.Content)}
+	s := Stored{format: f, contentLen: uint32(len(m.Content))}
 	w.head(f, m)
-	s.filterAt = len(w.out)
+	s.filterAt = uint32(len(w.out))
 	w.filter(f, nil)
-	s.filterEnd = len(w.out)
+	s.filterEnd = uint32(len(w.out))
 	w.middle(f, m)
-	s.repairAt = len(w.out)
+	s.repairAt = uint32(len(w.out))
 	w.tail(f, m)
 	return s
 }
@@ -85,7 +94,7 @@ func (s Stored) Append(dst []byte, filter Filter, repair []Entry) []byte {
 
 // Len returns how many bytes Append appends.
 func (s Stored) Len(filter Filter, repair []Entry) int {
-	w := writer{measuring: true, size: len(s.bytes) - (s.filterEnd - s.filterAt)}
+	w := writer{measuring: true, size: len(s.bytes) - int(s.filterEnd-s.filterAt)}
 	w.filter(s.format, filter)
 	w.repairs(s.format, repair)
 	return w.size
@@ -98,7 +107,7 @@ func (s Stored) Bytes() []byte { return s.bytes }
 // Content returns the message's content, a view of Bytes. The caller must not
 // change it.
 func (s Stored) Content() []byte {
-	end := len(s.bytes) // in lip-109 the content is the last field
+	end := uint32(len(s.bytes)) // in lip-109 the content is the last field
 	if s.format != LIP109 {
 		end = s.filterAt // and the last of the head in all others
 	}
