@@ -41,6 +41,9 @@ func TestStatuses(t *testing.T) {
 	if core.StatusOf(nil) != core.StatusOK || core.StatusOK != 0 {
 		t.Error("success is not 0")
 	}
+	if name := core.Status(99).Name(); name != "reInternalError" {
+		t.Errorf("an unknown status is %q", name)
+	}
 	if core.StatusSerialization != 13 || core.StatusSerialization.Name() != "reSerializationError" {
 		t.Error("13 is frozen too")
 	}

@@ -100,6 +100,9 @@ func New(o Options) (*Manager, error) {
 	} else {
 		m.now = func() int64 { return sane(o.Now()) }
 	}
+	if m.handler == nil {
+		m.outbox.keep(limits.KeptEvents)
+	}
 	m.decoded.New = func() any { return new(wire.Message) }
 	if config.MaxMessageHistory > config.BloomFilterCapacity {
 		m.logger.Warn("maxMessageHistory is larger than bloomFilterCapacity: the filter forgets messages that the log still has",
@@ -385,7 +388,8 @@ func (m *Manager) SetHints(provider HintProvider) {
 func (m *Manager) NextEvent() (Event, bool) { return m.outbox.take() }
 
 // KeepEvents bounds the events that wait for NextEvent: past it the oldest are
-// forgotten. 0, the default, and less is no bound.
+// forgotten. Without a Handler the bound is limits.KeptEvents at first. 0 is no
+// bound: for hosts that take all of them after every operation.
 func (m *Manager) KeepEvents(bound int) { m.outbox.keep(bound) }
 
 // Close stops the timer. What the backend keeps stays. Operations fail with

@@ -141,6 +141,7 @@ func (c *Channel) Step(now int64, input Input, effects *Effects) {
 		c.sweepRepairs(now, effects)
 	}
 	if effects.Err == nil {
+		c.deliverReady(effects)
 		c.evict()
 	}
 }
@@ -195,6 +196,7 @@ func (c *Channel) deliverReady(effects *Effects) {
 		if !ok {
 			return
 		}
+		effects.Changed = true
 		c.place(next, true, effects)
 	}
 }

@@ -56,5 +56,4 @@ func (c *Channel) markMet(ids []string, effects *Effects) {
 		c.asked.remove(id)
 		c.resolve(id)
 	}
-	c.deliverReady(effects)
 }

@@ -53,7 +53,6 @@ func (c *Channel) send(now int64, input Input, effects *Effects) {
 	}
 	c.record(&own.entry)
 	c.outgoing.add(own, hashes, now)
-	c.deliverReady(effects)
 }
 
 // displace takes a message that is sent again out of everything that has it,

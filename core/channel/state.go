@@ -115,26 +115,35 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 		e.unacked = u
 		c.outgoing.insert(u, c.filter.Scheme().Sum(e.id))
 	}
+	for _, id := range meta.Met {
+		if c.log.get(id) == nil && c.met.add(id, c.cfg.FilterCapacity) {
+			c.filter.Add(c.filter.Scheme().Sum(id))
+		}
+	}
 	for i, kept := range meta.Incoming {
 		e, err := c.restoreEntry(kept.Message)
 		if err != nil {
 			return fmt.Errorf("incoming message %d: %w", i, err)
 		}
-		if len(kept.Missing) == 0 || c.log.get(e.id) != nil || c.incoming.get(e.id) != nil {
+		if c.log.get(e.id) != nil || c.incoming.get(e.id) != nil {
 			continue
 		}
-		missing := make([]Dependency, len(kept.Missing))
-		for j, dependency := range kept.Missing {
-			missing[j] = wireEntry(dependency)
-		}
-		c.incoming.add(e, missing, kept.ReceivedTime)
 		c.filter.Add(c.filter.Scheme().Sum(e.id))
+		if missing := c.stillMissing(kept.Missing); len(missing) > 0 {
+			c.incoming.add(e, missing, kept.ReceivedTime)
+		} else {
+			c.scratch.ready.push(e) // the next step delivers it
+		}
 	}
 	for _, kept := range meta.OutgoingRepair {
 		if c.asking.has(kept.Entry.MessageID) {
 			continue
 		}
-		c.asking.add(&repairItem{entry: wireEntry(kept.Entry), due: kept.TReq, firstDue: kept.FirstDue}, c.cfg.Limits.MaxRepairEntries)
+		firstDue := kept.FirstDue
+		if firstDue == 0 { // the writer did not know of it
+			firstDue = kept.TReq
+		}
+		c.asking.add(&repairItem{entry: wireEntry(kept.Entry), due: kept.TReq, firstDue: firstDue}, c.cfg.Limits.MaxRepairEntries)
 	}
 	for i, kept := range meta.IncomingRepair {
 		e, err := c.restoreEntry(kept.Message)
@@ -146,12 +155,21 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 		}
 		c.asked.add(&repairItem{entry: wireEntry(kept.Entry), due: kept.TResp, firstDue: kept.TResp, message: e}, c.cfg.Limits.MaxRepairEntries)
 	}
-	for _, id := range meta.Met {
-		if c.log.get(id) == nil && c.met.add(id, c.cfg.FilterCapacity) {
-			c.filter.Add(c.filter.Scheme().Sum(id))
+	return nil
+}
+
+// stillMissing leaves out what has come since the meta was saved: when saving
+// it fails and the history is saved, the log is ahead of it.
+func (c *Channel) stillMissing(entries []snapshot.HistoryEntry) []Dependency {
+	missing := make([]Dependency, 0, len(entries))
+	seen := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		if c.log.get(e.MessageID) == nil && !c.met.has(e.MessageID) && !seen[e.MessageID] {
+			seen[e.MessageID] = true
+			missing = append(missing, wireEntry(e))
 		}
 	}
-	return nil
+	return missing
 }
 
 // restoreEntry decodes a kept message, or finds it in the log or the outgoing

@@ -149,3 +149,40 @@ func TestRestoreOfRepeatedAndImpossibleThings(t *testing.T) {
 	p.take(message("x", 1000))
 	p.expectEvents(t, "message_ready x", "message_ready b2")
 }
+
+func TestRestoreDeliversWhatLacksNothingAnyMore(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("late", 2000, from("bob"), cites("came", "met")))
+	meta := p.Meta() // the last that was saved
+	meta.Met = []string{"met"}
+	logged := message("came", 1000, from("bob"))
+	data := &snapshot.ChannelData{Meta: meta, History: [][]byte{wire.Store(wire.SDS04, logged).Bytes()}}
+	restored, _, err := Restore("channel", p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var effects Effects
+	restored.Step(p.now, Input{Op: OpSweepRepairs}, &effects)
+	if len(effects.Events) != 1 || effects.Events[0].Type != MessageReady || effects.Events[0].MessageID != "late" || !effects.Changed {
+		t.Errorf("the first step announced %+v, changed %v; want late to be ready", effects.Events, effects.Changed)
+	}
+	if restored.incoming.len() != 0 || restored.log.get("late") == nil {
+		t.Error("late is not in the log, or still in the incoming buffer")
+	}
+}
+
+func TestRequestsOfAWriterThatKnowsNoFirstTimeAreNotStale(t *testing.T) {
+	p := newPeer(t, "alice")
+	data := &snapshot.ChannelData{Meta: &snapshot.ChannelMeta{OutgoingRepair: []snapshot.OutgoingRepair{
+		{Entry: snapshot.HistoryEntry{MessageID: "x", SenderID: "bob"}, TReq: p.now + 1000},
+	}}}
+	restored, _, err := Restore("channel", p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var effects Effects
+	restored.Step(p.now, Input{Op: OpSweepRepairs}, &effects)
+	if !restored.asking.has("x") {
+		t.Error("the first sweep dropped the request")
+	}
+}
