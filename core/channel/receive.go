@@ -82,6 +82,9 @@ func (c *Channel) entryOf(m *wire.Message) *entry {
 // allocations.
 func (c *Channel) newEntry(m *wire.Message) *entry {
 	names := m.ID + m.SenderID
+	if m.SenderID == "" { // what is joined to nothing is not copied
+		names = strings.Clone(m.ID)
+	}
 	return &entry{
 		id:      names[:len(m.ID)],
 		sender:  names[len(m.ID):],

@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"bytes"
 	"math"
 	"testing"
 
@@ -310,4 +311,44 @@ func TestReceivedMemoryIsCopied(t *testing.T) {
 	expect(t, "receipts", []string{receipts[0].MessageID, receipts[0].SenderID, receipts[1].MessageID}, []string{"b2", "bob", "b1"})
 	expect(t, "log", p.logIDs(), []string{"b1", "m1", "b2"})
 	expect(t, "content", string(p.log.get("b2").stored.Content()), "content of b2")
+}
+
+func TestNothingOfAPayloadIsKept(t *testing.T) {
+	filter := filterOf(halfFull, "own")
+	messages := []*wire.Message{
+		message("plain", 1000),
+		message("signed", 1001, from("bob")),
+		message("buffered", 1002, cites("gone", "plain")),
+		message("buffered-signed", 1003, from("bob"), cites("gone2"), withFilter(filter)),
+		message("asking", 1004, from("carol"), asks("bob", "signed"), asks("alice", "own")),
+		{ID: "sync", ChannelID: "channel", Lamport: 1005, HasLamport: true, History: []wire.Entry{{ID: "gone3", SenderID: "bob", Hint: []byte("hint")}}},
+		{ID: "ephemeral", ChannelID: "channel", Content: []byte("now")},
+	}
+	untouched, clobbered := newPeer(t, "alice"), newPeer(t, "alice")
+	untouched.send("own")
+	clobbered.send("own")
+	lim := limits.Default()
+	var was, is Effects
+	for _, m := range messages {
+		payload := wire.Append(nil, wire.SDS04, m, wire.RawFilter(m.Filter))
+		for _, side := range []struct {
+			peer    *peer
+			effects *Effects
+			payload []byte
+		}{{untouched, &was, bytes.Clone(payload)}, {clobbered, &is, payload}} {
+			var received wire.Message
+			if err := wire.Decode(side.payload, &lim, &received); err != nil {
+				t.Fatal(err)
+			}
+			side.peer.Step(side.peer.now, Input{Op: OpReceive, Received: &received}, side.effects)
+		}
+		for i := range payload {
+			payload[i] = '#'
+		}
+		expect(t, m.ID+": events", is.Events, was.Events)
+		expect(t, m.ID+": receipt", is.Receipt, was.Receipt)
+		expect(t, m.ID+": meta", clobbered.Meta(), untouched.Meta())
+		expect(t, m.ID+": log", clobbered.logIDs(), untouched.logIDs())
+		clobbered.log.all(func(e *entry) { expect(t, m.ID+": sender", e.sender, untouched.log.get(e.id).sender) })
+	}
 }
