@@ -56,9 +56,9 @@ func (b *outgoing) insert(u *unacknowledged, hashes bloom.Hashes) {
 func (b *outgoing) retain(keep func(*outgoingItem) bool) {
 	kept := b.items[:0]
 	for i := range b.items {
-		item := b.items[i]
-		if keep(&item) {
-			kept = append(kept, item)
+		item := &b.items[i]
+		if keep(item) {
+			kept = append(kept, *item)
 			continue
 		}
 		item.message.entry.unacked = nil
