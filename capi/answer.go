@@ -1,0 +1,144 @@
+package main
+
+/*
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"unsafe"
+
+	"github.com/libsds/libsds/core"
+)
+
+// answer is how a call ends: what it returns, and what its callback gets.
+type answer struct {
+	returned, status C.int
+	text             *C.char // ends with a NUL; nil only after a cleanup
+	size             C.size_t
+	// retained says that text came from sdsAllocate: hosts may read it for a
+	// while after the callback, and then it is freed.
+	retained bool
+}
+
+// constant is a text that is there for as long as the process is. It is not in
+// Go's heap, so hosts may read it whenever they like.
+type constant struct {
+	text *C.char
+	size C.size_t
+}
+
+func newConstant(text string) constant {
+	return constant{C.CString(text), C.size_t(len(text))}
+}
+
+var (
+	empty          = newConstant("")
+	invalidContext = newConstant("libsds error: invalid context")
+)
+
+// done answers with an empty text.
+func done() answer {
+	return answer{returned: C.RET_OK, status: C.RET_OK, text: empty.text, size: empty.size}
+}
+
+// refused answers a call that did not get as far as an operation.
+func refused(why constant) answer {
+	return answer{returned: C.RET_ERR, status: C.RET_ERR, text: why.text, size: why.size}
+}
+
+// written answers with what write appends, at most bound bytes: the result goes
+// straight into the block of C memory that the host reads.
+func written(returned, status C.int, bound int, write func(dst []byte) []byte) answer {
+	block := C.sdsAllocate(C.size_t(bound) + 1)
+	if block == nil {
+		return answer{returned: C.RET_OK, status: C.RET_ERR, text: outOfMemory.text, size: outOfMemory.size}
+	}
+	room := unsafe.Slice((*byte)(unsafe.Pointer(block)), bound+1)
+	size := len(write(room[:0:bound]))
+	room[size] = 0 // panics if write did not keep to its bound
+	block = C.sdsShrink(block, C.size_t(size)+1)
+	return answer{returned: returned, status: status, text: block, size: C.size_t(size), retained: true}
+}
+
+// succeeded answers with a result.
+func succeeded(bound int, write func(dst []byte) []byte) answer {
+	return written(C.RET_OK, C.RET_OK, bound, write)
+}
+
+func told(returned C.int, message string) answer {
+	return written(returned, C.RET_ERR, len(message), func(dst []byte) []byte { return append(dst, message...) })
+}
+
+// wrong answers a call whose arguments are wrong.
+func wrong(what string) answer { return told(C.RET_ERR, "libsds error: "+what) }
+
+// request is what an operation is called in the texts of its failures.
+type request uint8
+
+const (
+	wrapMessage request = iota
+	unwrapMessage
+	markDependenciesMet
+	resetManager
+	startTasks
+	removeChannel
+	requests
+)
+
+var requestNames = [requests]string{
+	wrapMessage:         "WRAP_MESSAGE",
+	unwrapMessage:       "UNWRAP_MESSAGE",
+	markDependenciesMet: "MARK_DEPENDENCIES_MET",
+	resetManager:        "RESET_RELIABILITY_MANAGER",
+	startTasks:          "START_PERIODIC_TASKS",
+	removeChannel:       "REMOVE_CHANNEL",
+}
+
+func failure(r request, status core.Status) string {
+	return "error processing " + requestNames[r] + " request: " + status.Name()
+}
+
+const (
+	firstStatus = core.StatusInvalidArgument
+	statuses    = core.StatusLimitExceeded - firstStatus + 1
+)
+
+// failures are the texts without details. Hosts pass every payload through
+// unwrap, so "not an SDS message" is as frequent as a result.
+var failures = func() (texts [requests][statuses]constant) {
+	for r := range texts {
+		for s := range texts[r] {
+			texts[r][s] = newConstant(failure(request(r), firstStatus+core.Status(s)))
+		}
+	}
+	return texts
+}()
+
+// outOfMemory answers where not even the result could be allocated.
+var outOfMemory = newConstant("error processing request: " + core.StatusOutOfMemory.Name())
+
+// failed answers a call whose operation failed. Hosts compare the texts of the
+// failures that the replaced library has, so details follow only where it had
+// none: it stored nothing, knew no limits and took any id.
+func failed(r request, err error) answer {
+	status := core.StatusOf(err)
+	switch {
+	case status == core.StatusPersistence, status == core.StatusLimitExceeded, status == core.StatusInternal,
+		errors.Is(err, core.ErrInvalidID):
+		return told(C.RET_OK, failure(r, status)+": "+reason(err))
+	}
+	text := failures[r][status-firstStatus]
+	return answer{returned: C.RET_OK, status: C.RET_ERR, text: text.text, size: text.size}
+}
+
+// reason is what went wrong, without operation and channel, which the host
+// knows.
+func reason(err error) string {
+	var operation *core.Error
+	if errors.As(err, &operation) {
+		err = operation.Err
+	}
+	return err.Error()
+}

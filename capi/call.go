@@ -1,0 +1,91 @@
+package main
+
+/*
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/libsds/libsds/capi/internal/turn"
+	"github.com/libsds/libsds/core"
+)
+
+// call is one call of the host, or one run of the timer, on one context.
+type call struct {
+	*context
+	operation *turn.Operation
+}
+
+// begin returns nil when there is no such context, or no longer. The caller
+// must call operation.End.
+func begin(address C.uintptr_t, inside C.uint64_t) *call {
+	c := contextOf(address)
+	if c == nil {
+		return nil
+	}
+	operation := c.turn.Begin(turn.Token(inside))
+	if operation == nil {
+		return nil
+	}
+	return &call{context: c, operation: operation}
+}
+
+// perform carries out a call: it runs step, which says how the call answers,
+// then announces the events, then answers. Only the last two are done in turn,
+// so that operations on different channels run side by side.
+//
+// The answer goes to the host even when an event callback of the same call has
+// cleaned the context up: exactly one callback per call.
+func perform(r request, address C.uintptr_t, reply C.SdsReply, step func(*call) answer) C.int {
+	c := begin(address, reply.inside)
+	if c == nil {
+		return give(reply, refused(invalidContext), reply.inside)
+	}
+	defer c.operation.End()
+	var a answer
+	if err := contain(func() { a = step(c) }); err != nil {
+		a = failed(r, err)
+	}
+	c.operation.Take()
+	c.announce()
+	return give(reply, a, c.token())
+}
+
+// performSilently carries out a call that has no callback, in turn.
+func performSilently(address C.uintptr_t, inside C.uint64_t, step func(*call)) {
+	c := begin(address, inside)
+	if c == nil {
+		return
+	}
+	defer c.operation.End()
+	c.operation.Take()
+	_ = contain(func() { step(c) }) // there is nobody to tell but the log
+}
+
+// contain runs step. A panic, which is a defect of ours, becomes an internal
+// error: across the border to C it would end the host.
+func contain(step func()) (err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			logger.Error("the library panicked", "panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			err = fmt.Errorf("%w: %v", core.ErrInternal, problem)
+		}
+	}()
+	step()
+	return nil
+}
+
+// give calls the host back with an answer. Calls from inside that callback come
+// from the operation named by inside.
+func give(reply C.SdsReply, a answer, inside C.uint64_t) C.int {
+	C.sdsInvoke(reply, a.status, a.text, a.size, inside)
+	if a.retained {
+		retain(a.text)
+	}
+	return a.returned
+}
+
+func (c *call) token() C.uint64_t { return C.uint64_t(c.operation.Token()) }

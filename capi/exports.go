@@ -1,0 +1,213 @@
+package main
+
+/*
+#include "bridge.h"
+#include <stdlib.h>
+*/
+import "C"
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/libsds/libsds/capi/internal/text"
+	"github.com/libsds/libsds/capi/internal/turn"
+	"github.com/libsds/libsds/core"
+	"github.com/libsds/libsds/core/limits"
+)
+
+// mostMarked bounds how many ids one call can mark as met: it is the bound of
+// reading an array whose size only the host knows.
+const mostMarked = 1_000_000
+
+//export sdsGoOpen
+func sdsGoOpen(participantID, config C.SdsText, reply C.SdsReply) (address unsafe.Pointer) {
+	var c *context
+	var err error
+	if panicked := contain(func() { c, err = open(participantID, config) }); panicked != nil {
+		err = panicked
+	}
+	if err != nil {
+		give(reply, wrong(reason(err)), reply.inside)
+		return nil
+	}
+	address = newHandle(c)
+	give(reply, done(), reply.inside)
+	return address
+}
+
+// configVariable names the configuration of hosts that pass none.
+var configVariable = C.CString("SDS_CONFIG")
+
+func open(participantID, config C.SdsText) (*context, error) {
+	json := stringOf(config)
+	if json == "" {
+		// The host's environment as it is now; Go's own copy is that of the
+		// moment of loading.
+		json = C.GoString(C.getenv(configVariable))
+	}
+	options := core.Options{ParticipantID: stringOf(participantID), Logger: logger}
+	if json != "" {
+		parsed, err := core.ParseConfig([]byte(json))
+		if err != nil {
+			return nil, err
+		}
+		options.Config = &parsed
+	}
+	manager, err := core.New(options)
+	if err != nil {
+		return nil, err
+	}
+	manager.KeepEvents(limits.KeptEvents) // until somebody listens
+	return &context{manager: manager}, nil
+}
+
+//export sdsGoSetEventCallback
+func sdsGoSetEventCallback(address C.uintptr_t, callback C.SdsReply) {
+	performSilently(address, callback.inside, func(c *call) { c.setEvents(callback) })
+}
+
+//export sdsGoSetHintProvider
+func sdsGoSetHintProvider(address C.uintptr_t, provider C.SdsReply) {
+	performSilently(address, provider.inside, func(c *call) { c.setHints(provider) })
+}
+
+//export sdsGoCleanup
+func sdsGoCleanup(address C.uintptr_t, reply C.SdsReply) C.int {
+	h := handleOf(address)
+	if h == nil {
+		return give(reply, refused(invalidContext), reply.inside)
+	}
+	c := h.context.Load()
+	if c == nil || !c.turn.Close(turn.Token(reply.inside)) {
+		return give(reply, refused(invalidContext), reply.inside)
+	}
+	h.context.Store(nil)
+	_ = contain(func() { // the context is gone either way
+		c.stop()
+		c.manager.Close()
+	})
+	return give(reply, answer{returned: C.RET_OK, status: C.RET_OK}, reply.inside)
+}
+
+//export sdsGoReset
+func sdsGoReset(address C.uintptr_t, reply C.SdsReply) C.int {
+	return perform(resetManager, address, reply, func(c *call) answer {
+		if err := c.manager.Reset(); err != nil {
+			return failed(resetManager, err)
+		}
+		return done()
+	})
+}
+
+// payloads are buffers for wire bytes on their way to being text.
+var payloads = sync.Pool{New: func() any { return new([]byte) }}
+
+//export sdsGoWrap
+func sdsGoWrap(address C.uintptr_t, message unsafe.Pointer, size C.size_t, messageID, channelID C.SdsText, reply C.SdsReply) C.int {
+	return perform(wrapMessage, address, reply, func(c *call) answer {
+		switch {
+		case message == nil && size > 0:
+			return wrong("message pointer is NULL but length > 0")
+		case messageID.data == nil:
+			return wrong("message ID pointer is NULL")
+		case channelID.data == nil:
+			return wrong("channel ID pointer is NULL")
+		case channelID.size == 0:
+			return wrong("channel ID is empty string")
+		case messageID.size == 0:
+			return wrong("message ID is empty string")
+		}
+		buffer := payloads.Get().(*[]byte)
+		defer payloads.Put(buffer)
+		payload, err := c.wrap((*buffer)[:0], stringOf(channelID), stringOf(messageID), bytesOf(message, size))
+		if err != nil {
+			return failed(wrapMessage, err)
+		}
+		if cap(payload) <= mostKept {
+			*buffer = payload
+		}
+		return succeeded(text.DecimalBound(len(payload)), func(dst []byte) []byte { return text.AppendDecimal(dst, payload) })
+	})
+}
+
+//export sdsGoUnwrap
+func sdsGoUnwrap(address C.uintptr_t, message unsafe.Pointer, size C.size_t, reply C.SdsReply) C.int {
+	return perform(unwrapMessage, address, reply, func(c *call) answer {
+		if message == nil && size > 0 {
+			return wrong("message pointer is NULL but length > 0")
+		}
+		unwrapped, err := c.manager.Unwrap(bytesOf(message, size))
+		if err != nil {
+			return failed(unwrapMessage, err)
+		}
+		return succeeded(text.UnwrappedBound(&unwrapped), func(dst []byte) []byte { return text.AppendUnwrapped(dst, &unwrapped) })
+	})
+}
+
+//export sdsGoMarkMet
+func sdsGoMarkMet(address C.uintptr_t, messageIDs **C.char, count C.size_t, channelID C.SdsText, reply C.SdsReply) C.int {
+	return perform(markDependenciesMet, address, reply, func(c *call) answer {
+		switch {
+		case messageIDs == nil && count > 0:
+			return wrong("MessageIDs pointer is NULL but count > 0")
+		case channelID.data == nil:
+			return wrong("channel ID pointer is NULL")
+		case channelID.size == 0:
+			return wrong("channel ID is empty string")
+		case count > mostMarked:
+			return wrong(fmt.Sprintf("more than %d message IDs in one call", mostMarked))
+		}
+		ids := make([]string, count)
+		for i, id := range unsafe.Slice(messageIDs, count) {
+			if id == nil {
+				return wrong("message ID pointer is NULL")
+			}
+			if ids[i] = C.GoString(id); ids[i] == "" {
+				return wrong("message ID is empty string")
+			}
+		}
+		if err := c.manager.MarkDependenciesMet(stringOf(channelID), ids); err != nil {
+			return failed(markDependenciesMet, err)
+		}
+		return done()
+	})
+}
+
+//export sdsGoStart
+func sdsGoStart(address C.uintptr_t, reply C.SdsReply) C.int {
+	return perform(startTasks, address, reply, func(c *call) answer {
+		c.start()
+		return done()
+	})
+}
+
+//export sdsGoRemoveChannel
+func sdsGoRemoveChannel(address C.uintptr_t, channelID C.SdsText, reply C.SdsReply) C.int {
+	return perform(removeChannel, address, reply, func(c *call) answer {
+		switch {
+		case channelID.data == nil:
+			return wrong("channel ID pointer is NULL")
+		case channelID.size == 0:
+			return wrong("channel ID is empty string")
+		}
+		if err := c.manager.RemoveChannel(stringOf(channelID)); err != nil {
+			return failed(removeChannel, err)
+		}
+		return done()
+	})
+}
+
+// stringOf copies a string of the host.
+func stringOf(t C.SdsText) string {
+	return string(unsafe.Slice((*byte)(unsafe.Pointer(t.data)), t.size))
+}
+
+// bytesOf is a view of memory of the host, for the duration of the call. A host
+// may claim any size: the core looks at the length before it looks at the
+// bytes, and no configuration lets it accept as much as this.
+func bytesOf(data unsafe.Pointer, size C.size_t) []byte {
+	return unsafe.Slice((*byte)(data), min(size, math.MaxInt32))
+}

@@ -1,0 +1,367 @@
+/**
+ * @file libsds.h
+ * @brief End-to-end reliability for group messaging (SDS), version 0.1.0.
+ *
+ * The host gives every outgoing message to SdsWrapOutgoingMessage and broadcasts
+ * what it gets; it gives every payload that its transport receives to
+ * SdsUnwrapReceivedMessage. The library notices what was lost, asks for it, and
+ * tells the host through events. Nothing is sent by the library itself.
+ *
+ * These are the functions of nim-sds' libsds, with the same names, types and
+ * meaning. docs/compat.md lists what differs.
+ *
+ * @section contexts Contexts
+ * A context is one participant with its channels, made by a constructor and
+ * ended by SdsCleanupReliabilityManager. Its address is never used again for
+ * another one while the process lives: a context that was cleaned up, one that
+ * never was, and NULL are an error ("libsds error: invalid context"), not a
+ * crash. Channels come into being with the first message sent or received in
+ * them. State is in memory only.
+ *
+ * @section threads Threads
+ * Every function may be called from any thread at any time, from inside
+ * callbacks too. A function works on its caller's thread; operations on different
+ * channels run side by side. After SdsStartPeriodicTasks, the events of the timers
+ * come on a thread of the library.
+ *
+ * @section callbacks Callbacks
+ * A function that takes a callback calls it exactly once, on the calling thread,
+ * before it returns: first come the events of the operation, in their order, then
+ * its result. Callbacks of one context never run at the same time as each other,
+ * whatever threads they are on; the retrieval hint provider counts as one.
+ *
+ * A callback may call any function of any context, also
+ * SdsCleanupReliabilityManager of its own, and two threads whose callbacks call
+ * into each other's context do not deadlock. While such a nested call has to wait
+ * for another thread's callback, a third thread's callback of the outer context
+ * may run in between; no two of them ever execute at once. What a callback must
+ * not do is wait for another thread that is itself in a call on its context.
+ *
+ * A hint provider may call nothing: it runs while its channel is locked. Calls
+ * from inside it fail with "libsds error: called from inside a retrieval hint
+ * provider". Callbacks must return; they must not throw C++ exceptions, longjmp
+ * or end their thread.
+ *
+ * @section memory Memory
+ * What the host passes is read during the call and copied where it is kept. Ids
+ * and configurations are strings, UTF-8, and end with a NUL.
+ * Texts that callbacks get are the library's and end with a NUL that their length
+ * does not count. A result stays readable for at least 1 s after its callback
+ * returned (100 ms where more than 256 MiB of results are held); an event only
+ * during its callback.
+ *
+ * @section errors Errors
+ * A function returns
+ * - RET_MISSING_CALLBACK when the callback is NULL; nothing else happened;
+ * - RET_ERR when its arguments are wrong; the callback gets RET_ERR and a text
+ *   that begins with "libsds error: ";
+ * - RET_OK otherwise. The callback gets RET_OK and the result, or RET_ERR and a
+ *   text such as "error processing WRAP_MESSAGE request: reMessageTooLarge". The
+ *   request is WRAP_MESSAGE, UNWRAP_MESSAGE, MARK_DEPENDENCIES_MET,
+ *   RESET_RELIABILITY_MANAGER or REMOVE_CHANNEL (START_PERIODIC_TASKS does not
+ *   fail today), the error one of
+ *
+ *   | error                  | meaning                                              |
+ *   |------------------------|------------------------------------------------------|
+ *   | reInvalidArgument      | empty content, unknown channel, an id that is too long or not UTF-8 (": " and which one follow) |
+ *   | reOutOfMemory          | the system gave no memory                            |
+ *   | reInternalError        | a defect of the library; ": " and details follow     |
+ *   | reSerializationError   | frozen; does not occur                               |
+ *   | reDeserializationError | not an SDS message: deliver the payload as it is     |
+ *   | reMessageTooLarge      | content over maxContentBytes                         |
+ *   | rePersistenceError     | the store failed; ": " and its words follow          |
+ *   | reLimitExceeded        | a configured limit; ": " and which one follow        |
+ *
+ * @section fork Fork
+ * A child of fork() cannot use the library, not even contexts of its own: every
+ * function fails at once with "libsds error: used in a forked child process".
+ * exec() is fine, and so is the parent. A child forked inside a callback must end
+ * there, with exec() or _exit(): there is nothing to return to.
+ *
+ * @section signals Signals and loading
+ * Loading the library sets handlers for SIGSEGV, SIGBUS and SIGFPE, which forward
+ * what is not theirs, and leaves every other signal as it was, except that handlers
+ * which the host has set get SA_ONSTACK. Set it in handlers that come later: a
+ * signal may arrive while its thread is inside the library, on a small stack.
+ * dlclose() is harmless and unloads nothing. The library never writes to stdout or stderr.
+ * GOGC and GOMEMLIMIT in the environment do not reach it.
+ *
+ * @section versions Versions
+ * The SONAME, libsds.so.1, changes when the ABI breaks. Functions are only added
+ * within it; each says since when it is there.
+ *
+ * @section configuration Configuration
+ * A JSON object; every key is optional. A key that is not listed, a value of the
+ * wrong type and one out of range are errors that name the key and what it takes.
+ * A context made without a configuration takes that of the environment variable
+ * SDS_CONFIG, if set, as getenv() finds it at that moment.
+ *
+ *   | key                        | default    | meaning                                     |
+ *   |----------------------------|------------|---------------------------------------------|
+ *   | bloomFilterCapacity        | 10000      | ids that the filter in each message covers  |
+ *   | bloomFilterErrorRate       | 0.001      | its share of false positives when full      |
+ *   | maxMessageHistory          | 1000       | messages that the log of a channel keeps    |
+ *   | maxCausalHistory           | 10         | messages that each message cites            |
+ *   | resendIntervalMs           | 60000      | unacknowledged for so long: sent again      |
+ *   | maxResendAttempts          | 5          | and given up after so many times            |
+ *   | syncMessageIntervalMs      | 30000      | between periodic_sync events                |
+ *   | bufferSweepIntervalMs      | 60000      | between looks for what to resend            |
+ *   | repairTMinMs, repairTMaxMs | 30000, 300000 | range of the delay before asking for repair |
+ *   | numResponseGroups          | 1          | groups that share the work of answering     |
+ *   | maxRepairRequests          | 3          | repairs that one message asks for           |
+ *   | repairSweepIntervalMs      | 5000       | between looks for what to answer            |
+ *   | wireFormat                 | "sds-0.4"  | what is written: "sds-0.2", "sds-0.3", "sds-0.4", "lip-109"; all are read |
+ *   | lamportUnit                | "auto"     | "seconds", "milliseconds", or by wireFormat |
+ *   | ackConfidence              | 1e-6       | a filter with fewer false positives acknowledges alone |
+ *   | possibleAckThreshold       | 2          | and otherwise so many do together           |
+ *   | missingDependencyTimeoutMs | 600000     | how long a message waits for others; 0: for ever |
+ *   | maxLamportDriftMs          | 86400000   | how far a peer can move the clock ahead     |
+ *   | storePath, storeSync       | "", "full" | reserved for the built-in store             |
+ *   | maxContentBytes            | 1048576    | content of a message                        |
+ *   | maxWireBytes               | 8388608    | a received payload                          |
+ *   | maxHistoryEntries          | 4096       | entries of a received causal history        |
+ *   | maxIdBytes                 | 1024       | an id                                       |
+ *   | maxChannels                | 0          | channels of a context; 0: no bound          |
+ *   | acceptUnknownChannels      | true       | a received message may create its channel   |
+ *   | maxIncomingMessages        | 10000      | messages per channel that wait for others   |
+ *   | maxIncomingBytes           | 67108864   | and their size; past either, the oldest gives way |
+ *   | maxOutgoingMessages        | 10000      | unacknowledged messages per channel         |
+ *   | maxRepairEntries           | 1000       | entries of each repair buffer               |
+ */
+#ifndef LIBSDS_H
+#define LIBSDS_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The version of this header. */
+#define SDS_VERSION "0.1.0"
+
+/** The call was carried out; its callback has the outcome. */
+#define RET_OK 0
+/** The arguments are wrong, or the context is not valid. */
+#define RET_ERR 1
+/** The callback is NULL. */
+#define RET_MISSING_CALLBACK 2
+
+/**
+ * Receives the outcome of a call, or an event.
+ *
+ * @param callerRet RET_OK or RET_ERR.
+ * @param msg       The result, the JSON of the event, or what went wrong. NULL
+ *                  only as the result of SdsCleanupReliabilityManager.
+ * @param len       Its length in bytes.
+ * @param userData  What was passed beside the callback.
+ */
+typedef void (*SdsCallBack)(int callerRet, const char *msg, size_t len, void *userData);
+
+/**
+ * Tells where a message can be fetched: bytes that mean something to the host and
+ * its peers, such as the hash that a store knows it by. They travel with every
+ * citation of the message and reach peers as "retrievalHint".
+ *
+ * Called while a message is wrapped, for each cited message without a hint, until
+ * it gives one. It must not call the library.
+ *
+ * @param messageId The message.
+ * @param hint      Receives memory from malloc(), which the library frees with
+ *                  free(), or stays NULL when there is no hint.
+ * @param hintLen   Receives its length, at most 4096; longer hints are not used.
+ * @param userData  What was passed beside the provider.
+ */
+typedef void (*SdsRetrievalHintProvider)(const char *messageId, char **hint, size_t *hintLen, void *userData);
+
+/**
+ * Makes a context without a participant id: it neither asks for repairs nor
+ * answers. Otherwise as SdsNewReliabilityManagerWithConfig with NULLs.
+ *
+ * @param callback Gets RET_OK and "", or RET_ERR and what is wrong.
+ * @param userData Handed to the callback.
+ * @return The context, or NULL on failure or without a callback.
+ * @since 0.1.0
+ */
+void *SdsNewReliabilityManager(SdsCallBack callback, void *userData);
+
+/**
+ * Makes a context.
+ *
+ * @param participantId Names this participant to its peers, the same after every
+ *                      restart; NULL or "" switches repairs (SDS-R) off.
+ * @param configJson    See Configuration; NULL or "" takes SDS_CONFIG or defaults.
+ * @param callback      Gets RET_OK and "", or RET_ERR and what is wrong.
+ * @param userData      Handed to the callback.
+ * @return The context, or NULL on failure or without a callback.
+ * @since 0.1.0
+ */
+void *SdsNewReliabilityManagerWithConfig(const char *participantId, const char *configJson, SdsCallBack callback,
+                                         void *userData);
+
+/**
+ * Sets who gets the events of a context; NULL is nobody. Once it returned, the
+ * callback that was set before is not called any more. Events that occur while
+ * nobody is set are kept, the newest 1024, and delivered from inside this function
+ * to the callback that it sets. It waits for callbacks that run on other threads:
+ * once it returned, the callback that was set before is not called any more.
+ *
+ * Each event is a JSON object with an "eventType":
+ *
+ *   | eventType               | meaning                            | further fields                        |
+ *   |-------------------------|------------------------------------|---------------------------------------|
+ *   | message_ready           | delivered, in causal order         | messageId, channelId                  |
+ *   | message_sent            | an own message was acknowledged    | messageId, channelId                  |
+ *   | missing_dependencies    | a message waits for others         | messageId, channelId, missingDeps     |
+ *   | periodic_sync           | time to say something              | channelIds: where there is something  |
+ *   | repair_ready            | broadcast this answer              | channelId, message                    |
+ *   | resend_ready            | broadcast this own message again   | messageId, channelId, message, attempt |
+ *   | message_delivery_failed | an own message was given up        | messageId, channelId, attempts        |
+ *   | dependencies_lost       | delivered without these            | messageId, channelId, lostDeps        |
+ *
+ * "message" is a payload in base64. "missingDeps" and "lostDeps" are arrays of
+ * {"messageId", "retrievalHint"}, the hint in base64 and empty where there is none.
+ *
+ * @param ctx      The context; nothing happens when it is not valid.
+ * @param callback Gets RET_OK and the JSON; NULL unsets.
+ * @param userData Handed to the callback.
+ * @since 0.1.0
+ */
+void SdsSetEventCallback(void *ctx, SdsCallBack callback, void *userData);
+
+/**
+ * Sets who is asked for retrieval hints; NULL is nobody. It waits for callbacks
+ * that run on other threads: once it returned, the provider that was set before is
+ * not called any more.
+ *
+ * @param ctx      The context; nothing happens when it is not valid.
+ * @param callback The provider.
+ * @param userData Handed to the provider.
+ * @since 0.1.0
+ */
+void SdsSetRetrievalHintProvider(void *ctx, SdsRetrievalHintProvider callback, void *userData);
+
+/**
+ * Ends a context. Waits for callbacks that run on other threads; once it returned,
+ * no callback of this context comes any more. From inside a callback it does not
+ * wait for that callback, nor for those it was called from. Of an operation that it
+ * interrupts there, the remaining events are dropped; its result still comes,
+ * because that call has yet to return. Where callbacks on several threads clean up
+ * each other's context, the call that would wait for ever leaves out those that
+ * wait for it.
+ *
+ * @param ctx      The context; not valid afterwards.
+ * @param callback Gets RET_OK, NULL and 0.
+ * @param userData Handed to the callback.
+ * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
+ * @since 0.1.0
+ */
+int SdsCleanupReliabilityManager(void *ctx, SdsCallBack callback, void *userData);
+
+/**
+ * Forgets all channels of a context, what is stored of them first.
+ *
+ * @param ctx      The context.
+ * @param callback Gets RET_OK and "", or RET_ERR and what went wrong.
+ * @param userData Handed to the callback.
+ * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
+ * @since 0.1.0
+ */
+int SdsResetReliabilityManager(void *ctx, SdsCallBack callback, void *userData);
+
+/**
+ * Makes the payload to broadcast for a new message.
+ *
+ * The result is the payload as decimal numbers joined by commas, "10,3,105".
+ * An id that was wrapped before replaces that message.
+ *
+ * @param ctx        The context.
+ * @param message    The content, at least one byte.
+ * @param messageLen Its length, at most maxContentBytes.
+ * @param messageId  An id that no other message of the channel has.
+ * @param channelId  The channel, made when it is new.
+ * @param callback   Gets RET_OK and the payload, or RET_ERR and what went wrong.
+ * @param userData   Handed to the callback.
+ * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
+ * @since 0.1.0
+ */
+int SdsWrapOutgoingMessage(void *ctx, void *message, size_t messageLen, const char *messageId, const char *channelId,
+                           SdsCallBack callback, void *userData);
+
+/**
+ * Takes in a payload that the transport received. Give it everything: what is not
+ * an SDS message fails with reDeserializationError and changes nothing.
+ *
+ * The result is a JSON object:
+ *
+ *   | key              | value                                                       |
+ *   |------------------|-------------------------------------------------------------|
+ *   | message          | the content, an array of numbers                            |
+ *   | channelId        | the channel                                                 |
+ *   | missingDeps      | what it waits for: array of {"messageId", "retrievalHint"}  |
+ *   | messageId        | the message                                                 |
+ *   | senderId         | who sent it, "" when not named                              |
+ *   | lamportTimestamp | its logical time                                            |
+ *   | kind             | "content", "sync" (no content) or "ephemeral"               |
+ *   | duplicate        | true when it was delivered before                           |
+ *   | buffered         | true when it waits; message_ready comes when it is delivered |
+ *
+ * The content is handed out at once, even when the message has to wait.
+ *
+ * @param ctx        The context.
+ * @param message    The payload.
+ * @param messageLen Its length, at most maxWireBytes.
+ * @param callback   Gets RET_OK and the JSON, or RET_ERR and what went wrong.
+ * @param userData   Handed to the callback.
+ * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
+ * @since 0.1.0
+ */
+int SdsUnwrapReceivedMessage(void *ctx, void *message, size_t messageLen, SdsCallBack callback, void *userData);
+
+/**
+ * Declares that the host has messages by other means, from a store for example:
+ * nothing waits for them any longer.
+ *
+ * @param ctx        The context.
+ * @param messageIDs The ids.
+ * @param count      How many there are, at most 1,000,000.
+ * @param channelId  A channel that exists; reInvalidArgument otherwise.
+ * @param callback   Gets RET_OK and "", or RET_ERR and what went wrong.
+ * @param userData   Handed to the callback.
+ * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
+ * @since 0.1.0
+ */
+int SdsMarkDependenciesMet(void *ctx, char **messageIDs, size_t count, const char *channelId, SdsCallBack callback,
+                           void *userData);
+
+/**
+ * Starts the timers: resends, repairs, messages that waited too long, and
+ * periodic_sync. Without them none of these happen. Starting twice is the same as
+ * once.
+ *
+ * @param ctx      The context.
+ * @param callback Gets RET_OK and "".
+ * @param userData Handed to the callback.
+ * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
+ * @since 0.1.0
+ */
+int SdsStartPeriodicTasks(void *ctx, SdsCallBack callback, void *userData);
+
+/**
+ * Forgets a channel, what is stored of it first. One that does not exist is no
+ * error.
+ *
+ * @param ctx       The context.
+ * @param channelId The channel.
+ * @param callback  Gets RET_OK and "", or RET_ERR and what went wrong.
+ * @param userData  Handed to the callback.
+ * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
+ * @since 0.1.0
+ */
+int SdsRemoveChannel(void *ctx, const char *channelId, SdsCallBack callback, void *userData);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
