@@ -1,0 +1,174 @@
+# libsds: building, testing and installing the C library.
+#
+# `make` alone lists the targets. All output goes to build/.
+
+VERSION := $(strip $(file <VERSION))
+
+# The number in the SONAME changes when the ABI breaks; the file behind it also
+# bears the release, so that two releases can lie side by side.
+ABI     := 1
+SONAME  := libsds.so.$(ABI)
+SHARED  := $(SONAME).$(VERSION)
+
+# Where `make install` puts things. DESTDIR, if any, goes before all of it.
+PREFIX     := /usr/local
+LIBDIR     := $(PREFIX)/lib
+INCLUDEDIR := $(PREFIX)/include
+DESTDIR    :=
+
+GO       := go
+CC       := gcc
+CXX      := g++
+FUZZTIME := 60s
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help lib demo test bench fuzz lint install clean hosts hosts-valgrind hosts-asan hosts-race
+
+help:
+	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
+	@echo 'make demo      build, stage an installation, run examples/c/chat.c against it'
+	@echo 'make test      everything that must hold, in a few minutes'
+	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
+	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
+	@echo 'make lint      gofmt, go vet, staticcheck'
+	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
+	@echo 'make clean     remove build/'
+
+# ---- the library ----------------------------------------------------------
+
+# The user's Go and C settings stay out of the library: the same sources and
+# toolchain give the same bytes everywhere. -buildid= is empty for the same
+# reason (it would hash the path of the version script); the GNU build id, which
+# the linker makes from the contents, remains.
+GO_BUILD := GOFLAGS= GOWORK=off GOEXPERIMENT= CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS=-O2 CGO_CPPFLAGS= CGO_LDFLAGS= \
+            $(GO) build -trimpath -buildvcs=false
+
+# Preemption by signal is off: signals are the host's.
+LINK_ALL    := -s -w -buildid= -X=runtime.godebugDefault=asyncpreemptoff=1
+LINK_SHARED := $(LINK_ALL) -extldflags "-Wl,-soname,$(SONAME) -Wl,--version-script=$(CURDIR)/include/libsds.map"
+
+SOURCES := go.mod go.sum VERSION Makefile $(wildcard include/*) \
+           $(shell find core capi persistence_callbacks -name '*.go' -not -name '*_test.go' -o -name '*.[ch]' 2>/dev/null)
+
+lib: build/libsds.so build/libsds.a build/libsds.h
+
+build/$(SHARED): $(SOURCES)
+	$(GO_BUILD) -buildmode=c-shared -ldflags '$(LINK_SHARED)' -o $@ ./capi
+	@rm -f $(basename $@).h
+
+build/$(SONAME): build/$(SHARED)
+	ln -sf $(SHARED) $@
+
+build/libsds.so: build/$(SONAME)
+	ln -sf $(SONAME) $@
+
+build/libsds.a: $(SOURCES)
+	$(GO_BUILD) -buildmode=c-archive -ldflags '$(LINK_ALL)' -o $@ ./capi
+	@rm -f build/libsds.h
+
+# After the archive: the header that Go writes beside it bears the same name.
+build/libsds.h: include/libsds.h build/libsds.a
+	cp $< $@
+
+build/libsds.pc: packaging/libsds.pc.in Makefile VERSION
+	@mkdir -p build
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
+	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' $< > $@
+
+# The prefix is no file that make could see change.
+.PHONY: build/libsds.pc
+
+install: lib build/libsds.pc
+	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
+	install -m 644 include/libsds.h $(DESTDIR)$(INCLUDEDIR)/
+	install -m 755 build/$(SHARED) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libsds.so
+	install -m 644 build/libsds.a $(DESTDIR)$(LIBDIR)/
+	install -m 644 build/libsds.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+
+# ---- a first program -------------------------------------------------------
+
+STAGE := $(CURDIR)/build/stage
+
+# DEMO_ARGS are handed to the program; --help lists them.
+DEMO_ARGS :=
+
+demo:
+	@scripts/need demo
+	@$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(STAGE)
+	$(CC) -std=c11 -O2 -Wall -Wextra -pedantic -I$(STAGE)/usr/include examples/c/chat.c -o build/chat \
+	    -L$(STAGE)/usr/lib -lsds -pthread -Wl,-rpath,$(STAGE)/usr/lib
+	build/chat $(DEMO_ARGS)
+
+# ---- tests -------------------------------------------------------------------
+
+test:
+	+@MAKE='$(MAKE)' GO='$(GO)' CC='$(CC)' CXX='$(CXX)' scripts/test
+
+bench: lib
+	$(GO) run ./tests/bench
+
+fuzz:
+	GO='$(GO)' scripts/fuzz $(FUZZTIME)
+
+lint:
+	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path './build/*')); \
+	    if [ -n "$$unformatted" ]; then echo "not formatted with gofmt:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	GOFLAGS= $(GO) run $(STATICCHECK) ./...
+
+clean:
+	rm -rf build
+
+# The C hosts, in four builds: as they are, with a library that tells valgrind
+# what it allocates, with AddressSanitizer on both sides of the ABI, and with
+# Go's race detector inside the library.
+HOSTS        := $(patsubst tests/capi/%.c,%,$(wildcard tests/capi/*.c))
+HOST_HEADERS := $(wildcard tests/capi/*.h) include/libsds.h
+HOST_CC      := $(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Werror -O1 -g -Iinclude -pthread
+# Only the hosts that name a function of the library are to load it at their start.
+HOST_LINK    := -Wl,--as-needed -lsds -ldl
+
+hosts: $(addprefix build/hosts/plain/,$(HOSTS)) build/hosts/plain/gohost
+hosts-valgrind: $(addprefix build/hosts/valgrind/,$(HOSTS))
+hosts-asan: $(addprefix build/hosts/asan/,$(HOSTS))
+hosts-race: $(addprefix build/hosts/race/,order reentrant threads lifecycle)
+
+build/hosts/plain/%: tests/capi/%.c $(HOST_HEADERS) build/libsds.so
+	@mkdir -p $(@D)
+	$(HOST_CC) $< -o $@ -Lbuild $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build
+
+build/hosts/plain/gohost: $(wildcard tests/capi/gohost/*.go) include/libsds.h go.mod
+	@mkdir -p $(@D)
+	$(GO) build -o $@ ./tests/capi/gohost
+
+# With symbols and lines, for what valgrind reports.
+build/valgrind/$(SONAME): $(SOURCES)
+	$(GO_BUILD) -tags valgrind -buildmode=c-shared -ldflags '$(filter-out -s -w,$(LINK_SHARED)) -compressdwarf=false' -o $@ ./capi
+	@rm -f $(basename $@).h
+	ln -sf $(SONAME) build/valgrind/libsds.so
+
+build/hosts/valgrind/%: tests/capi/%.c $(HOST_HEADERS) build/valgrind/$(SONAME)
+	@mkdir -p $(@D)
+	$(HOST_CC) $< -o $@ -Lbuild/valgrind $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/valgrind
+
+build/asan/$(SONAME): $(SOURCES)
+	$(GO_BUILD) -asan -buildmode=c-shared -ldflags '$(LINK_SHARED)' -o $@ ./capi
+	@rm -f $(basename $@).h
+	ln -sf $(SONAME) build/asan/libsds.so
+
+build/hosts/asan/%: tests/capi/%.c $(HOST_HEADERS) build/asan/$(SONAME)
+	@mkdir -p $(@D)
+	$(HOST_CC) -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/asan
+
+build/race/libsds.a: $(SOURCES)
+	$(GO_BUILD) -race -buildmode=c-archive -ldflags '$(LINK_ALL)' -o $@ ./capi
+	@rm -f build/race/libsds.h
+
+# The race detector's memory map needs a program at a fixed address.
+build/hosts/race/%: tests/capi/%.c $(HOST_HEADERS) build/race/libsds.a
+	@mkdir -p $(@D)
+	$(HOST_CC) -no-pie $< build/race/libsds.a -o $@ -lm
