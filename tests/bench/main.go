@@ -1,0 +1,94 @@
+// Command bench measures what the library costs and prints it as ratios to
+// yardsticks that are measured in the same run: machines differ, and the same
+// machine differs from minute to minute. It needs build/libsds.so and a C
+// compiler; `make bench` sees to both.
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"text/tabwriter"
+)
+
+func must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// row is one line of the table. A target of 0 is none.
+type row struct {
+	what          string
+	value         float64
+	unit          string
+	ratio         float64
+	to            string
+	target        float64
+	allocations   float64 // negative: not counted
+	mostAllocated float64
+}
+
+func main() {
+	progress("yardsticks")
+	talk := newConversation()
+	yard := measureYardsticks(talk)
+	progress("core, this takes some seconds")
+	rows, unwrap := coreRows(talk, yard)
+	rows = append(yard.rows(), rows...)
+	progress("growth")
+	rows = append(rows, growthRows()...)
+	progress("memory, a thousand full logs")
+	rows = append(rows, memoryRows()...)
+	progress("C API")
+	rows = append(rows, abiRows(unwrap)...)
+	fmt.Fprintln(os.Stderr)
+	within := print(rows)
+	if !within {
+		os.Exit(1)
+	}
+}
+
+// progress says on stderr what is being measured.
+func progress(what string) { fmt.Fprintf(os.Stderr, "bench: measuring %s ...\n", what) }
+
+// print writes the table and tells whether all targets are met.
+func print(rows []row) bool {
+	within := true
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "what\tmeasured\tratio\ttarget\tallocations\t")
+	for _, r := range rows {
+		ratio, target, allocations, verdict := "", "", "", ""
+		if r.to != "" {
+			ratio = fmt.Sprintf("%.2f x %s", r.ratio, r.to)
+		}
+		missed := false
+		if r.target > 0 {
+			target = fmt.Sprintf("at most %g", r.target)
+			measured := r.value
+			if r.to != "" {
+				measured = r.ratio
+			}
+			missed = measured > r.target
+		}
+		if r.mostAllocated > 0 {
+			allocations = fmt.Sprintf("%.2f (at most %g)", r.allocations, r.mostAllocated)
+			missed = missed || r.allocations > r.mostAllocated+0.05 // maps and trees grow now and then
+		}
+		if r.target > 0 || r.mostAllocated > 0 {
+			verdict = "met"
+			if missed {
+				verdict, within = "MISSED", false
+			}
+		}
+		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\t%s\t%s\n", r.what, r.value, r.unit, ratio, target, allocations, verdict)
+	}
+	must(w.Flush())
+	return within
+}
