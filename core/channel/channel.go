@@ -97,7 +97,6 @@ type scratch struct {
 	message wire.Message
 	storer  wire.Storer
 	cited   []*entry
-	victims []*entry
 	ready   readyQueue
 }
 
@@ -215,6 +214,7 @@ func (c *Channel) place(e *entry, buffered bool, effects *Effects) {
 // of.
 func (c *Channel) record(e *entry) {
 	c.log.insert(e)
+	c.outgoing.joinedLog(e)
 	e.delivered = c.operation
 	c.met.remove(e.id)
 	if c.cfg.Durable {
@@ -231,19 +231,25 @@ func (c *Channel) resolve(id string) {
 // evict shrinks the log to its bound, smallest first, sparing what this step
 // delivered: that shall be announced before it can be forgotten.
 func (c *Channel) evict() {
-	excess := c.log.len() - c.cfg.MaxHistory
-	if excess <= 0 {
-		return
-	}
-	victims := c.log.oldest(c.scratch.victims[:0], excess, c.operation)
-	for _, victim := range victims {
-		c.log.remove(victim)
-		if c.cfg.Durable {
-			c.pending.evict(victim.id)
+	for c.log.len() > c.cfg.MaxHistory {
+		victim := c.log.removeOldest(c.operation)
+		if victim == nil { // a late message was delivered below the others
+			excess := c.log.len() - c.cfg.MaxHistory
+			for _, victim := range c.log.removeOldestOf(excess, c.operation) {
+				c.evicted(victim)
+			}
+			return
 		}
+		c.evicted(victim)
 	}
-	clear(victims)
-	c.scratch.victims = victims
+}
+
+// evicted keeps the rest of the channel true to the log.
+func (c *Channel) evicted(e *entry) {
+	c.outgoing.leftLog(e)
+	if c.cfg.Durable {
+		c.pending.evict(e.id)
+	}
 }
 
 // missing lists the dependencies of m that are neither in the log nor declared

@@ -21,23 +21,31 @@ type entry struct {
 	unacked *unacknowledged
 }
 
-// before is the order of the log: by (lamport, id).
-func before(a, b *entry) bool {
-	if a.lamport != b.lamport {
-		return a.lamport < b.lamport
-	}
-	return a.id < b.id
-}
-
 // branching is the width of the ordered trees: wide nodes make appending, the
 // common case, a short move within one of them.
 const branching = 32
+
+// position is an entry in an ordered tree, with what almost always decides its
+// order beside the pointer: comparing then leaves the entry alone.
+type position struct {
+	lamport uint64
+	entry   *entry
+}
+
+func (p position) before(other position) bool {
+	if p.lamport != other.lamport {
+		return p.lamport < other.lamport
+	}
+	return p.entry.id < other.entry.id
+}
+
+func positionOf(e *entry) position { return position{e.lamport, e} }
 
 // log holds the delivered messages in order. Every operation is at most
 // logarithmic in its length.
 type log struct {
 	byID    map[string]*entry
-	ordered *btree.BTreeG[*entry]
+	ordered *btree.BTreeG[position]
 }
 
 func (l *log) len() int { return len(l.byID) }
@@ -47,26 +55,42 @@ func (l *log) get(id string) *entry { return l.byID[id] }
 func (l *log) insert(e *entry) {
 	if l.ordered == nil {
 		l.byID = make(map[string]*entry)
-		l.ordered = btree.NewG(branching, before)
+		l.ordered = btree.NewG(branching, position.before)
 	}
 	l.byID[e.id] = e
-	l.ordered.ReplaceOrInsert(e)
+	l.ordered.ReplaceOrInsert(positionOf(e))
 }
 
 func (l *log) remove(e *entry) {
 	delete(l.byID, e.id)
-	l.ordered.Delete(e)
+	l.ordered.Delete(positionOf(e))
 }
 
-// oldest appends to victims the first n entries that were not delivered by
-// operation.
-func (l *log) oldest(victims []*entry, n int, operation uint64) []*entry {
-	l.ordered.Ascend(func(e *entry) bool {
-		if e.delivered != operation {
-			victims = append(victims, e)
+// removeOldest removes and returns the first entry, or nil when operation
+// delivered it.
+func (l *log) removeOldest(operation uint64) *entry {
+	first, _ := l.ordered.Min()
+	if first.entry.delivered == operation {
+		return nil
+	}
+	l.ordered.DeleteMin()
+	delete(l.byID, first.entry.id)
+	return first.entry
+}
+
+// removeOldestOf removes and returns the first n entries, or as many as there
+// are, that operation did not deliver.
+func (l *log) removeOldestOf(n int, operation uint64) []*entry {
+	victims := make([]*entry, 0, n)
+	l.ordered.Ascend(func(p position) bool {
+		if p.entry.delivered != operation {
+			victims = append(victims, p.entry)
 		}
 		return len(victims) < n
 	})
+	for _, victim := range victims {
+		l.remove(victim)
+	}
 	return victims
 }
 
@@ -75,8 +99,8 @@ func (l *log) newest(n int, visit func(*entry)) {
 	if l.ordered == nil || n <= 0 {
 		return
 	}
-	l.ordered.Descend(func(e *entry) bool {
-		visit(e)
+	l.ordered.Descend(func(p position) bool {
+		visit(p.entry)
 		n--
 		return n > 0
 	})
@@ -87,27 +111,28 @@ func (l *log) all(visit func(*entry)) {
 	if l.ordered == nil {
 		return
 	}
-	l.ordered.Ascend(func(e *entry) bool {
-		visit(e)
+	l.ordered.Ascend(func(p position) bool {
+		visit(p.entry)
 		return true
 	})
 }
 
 // readyQueue holds what has become deliverable, in the order of the log.
 type readyQueue struct {
-	ordered *btree.BTreeG[*entry]
+	ordered *btree.BTreeG[position]
 }
 
 func (q *readyQueue) push(e *entry) {
 	if q.ordered == nil {
-		q.ordered = btree.NewG(branching, before)
+		q.ordered = btree.NewG(branching, position.before)
 	}
-	q.ordered.ReplaceOrInsert(e)
+	q.ordered.ReplaceOrInsert(positionOf(e))
 }
 
 func (q *readyQueue) pop() (*entry, bool) {
 	if q.ordered == nil {
 		return nil, false
 	}
-	return q.ordered.DeleteMin()
+	first, ok := q.ordered.DeleteMin()
+	return first.entry, ok
 }

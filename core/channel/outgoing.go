@@ -29,10 +29,11 @@ type outgoingItem struct {
 }
 
 // outgoing is the buffer of own messages not yet acknowledged, in the order of
-// sending.
+// sending. Each is found by id through its entry in the log; those that the log
+// has evicted are in evicted.
 type outgoing struct {
-	items []outgoingItem
-	byID  map[string]*unacknowledged
+	items   []outgoingItem
+	evicted map[string]*unacknowledged
 }
 
 func (b *outgoing) len() int { return len(b.items) }
@@ -40,16 +41,33 @@ func (b *outgoing) len() int { return len(b.items) }
 func (b *outgoing) add(own *ownEntry, hashes bloom.Hashes, now int64) {
 	own.unacked = unacknowledged{entry: &own.entry, sentAt: now}
 	own.entry.unacked = &own.unacked
-	b.insert(&own.unacked, hashes)
+	b.items = append(b.items, outgoingItem{hashes, &own.unacked})
 }
 
-// insert puts an unacknowledged message last.
-func (b *outgoing) insert(u *unacknowledged, hashes bloom.Hashes) {
-	if b.byID == nil {
-		b.byID = make(map[string]*unacknowledged)
+// leftLog and joinedLog keep evicted true to the log.
+func (b *outgoing) leftLog(e *entry) {
+	if e.unacked == nil {
+		return
 	}
-	b.byID[u.entry.id] = u
-	b.items = append(b.items, outgoingItem{hashes, u})
+	if b.evicted == nil {
+		b.evicted = make(map[string]*unacknowledged)
+	}
+	b.evicted[e.id] = e.unacked
+}
+
+func (b *outgoing) joinedLog(e *entry) {
+	if e.unacked != nil {
+		delete(b.evicted, e.id)
+	}
+}
+
+// unacknowledged returns the own message with an id, or nil when there is none
+// or it was acknowledged.
+func (c *Channel) unacknowledged(id string) *unacknowledged {
+	if e := c.log.get(id); e != nil {
+		return e.unacked
+	}
+	return c.outgoing.evicted[id]
 }
 
 // retain keeps the items for which keep is true, in their order.
@@ -62,7 +80,7 @@ func (b *outgoing) retain(keep func(*outgoingItem) bool) {
 			continue
 		}
 		item.message.entry.unacked = nil
-		delete(b.byID, item.message.entry.id)
+		delete(b.evicted, item.message.entry.id)
 	}
 	clear(b.items[len(kept):])
 	b.items = kept
@@ -86,7 +104,7 @@ func (c *Channel) acknowledge(m *wire.Message, cited []*entry, effects *Effects)
 		if e != nil {
 			u = e.unacked
 		} else { // it may be ours and evicted from the log
-			u = c.outgoing.byID[m.History[i].ID]
+			u = c.outgoing.evicted[m.History[i].ID]
 		}
 		if u != nil {
 			u.named, changed = true, true

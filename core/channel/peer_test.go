@@ -215,7 +215,15 @@ func (p *peer) checkInvariants() {
 	check(p.incoming.len() <= lim.MaxIncomingMessages, "the incoming buffer is within its messages")
 	check(p.incoming.bytes <= lim.MaxIncomingBytes, "the incoming buffer is within its bytes")
 	check(p.incoming.len() > 0 || (p.incoming.bytes == 0 && len(p.incoming.byMissing) == 0), "an empty incoming buffer weighs nothing")
-	check(len(p.outgoing.items) == len(p.outgoing.byID), "the outgoing buffer's list and map agree")
+	evicted := 0
+	for _, item := range p.outgoing.items {
+		u := item.message
+		check(u.entry.unacked == u && p.unacknowledged(u.entry.id) == u, "every outgoing message is found by its id")
+		if p.log.get(u.entry.id) == nil {
+			evicted++
+		}
+	}
+	check(len(p.outgoing.evicted) == evicted, "the outgoing buffer knows what the log has evicted")
 	check(p.outgoing.len() <= lim.MaxOutgoingMessages, "the outgoing buffer is within its bound")
 	for _, buffer := range []*repairBuffer{&p.asking, &p.asked} {
 		check(buffer.byDue == nil || buffer.byDue.Len() == buffer.len(), "a repair buffer's tree and map agree")

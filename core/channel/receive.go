@@ -72,7 +72,7 @@ func (c *Channel) noteMissing(now int64, receipt *Receipt, effects *Effects) {
 // has forgotten, but that nobody acknowledged, comes back as what it was: else
 // a message that cites it would not be seen to acknowledge it.
 func (c *Channel) entryOf(m *wire.Message) *entry {
-	if u := c.outgoing.byID[m.ID]; u != nil {
+	if u := c.outgoing.evicted[m.ID]; u != nil {
 		return u.entry
 	}
 	return c.newEntry(m)

@@ -81,7 +81,9 @@ func TestOwnRequestsAreNotTakenForAPeers(t *testing.T) {
 		p.now += 300 * second
 		payload := p.send("m1")
 		if !known {
-			p.log.remove(p.log.get("m1"))
+			own := p.log.get("m1")
+			p.log.remove(own)
+			p.evicted(own)
 		}
 		m := decode(t, payload)
 		m.RepairRequests = append(m.RepairRequests, wire.Entry{ID: "b1", SenderID: "bob"})

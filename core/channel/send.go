@@ -24,7 +24,7 @@ func (c *Channel) send(now int64, input Input, effects *Effects) {
 	if effects.Err = c.cfg.CheckContent(input.Content); effects.Err != nil {
 		return
 	}
-	resent := c.outgoing.byID[input.MessageID] != nil
+	resent := c.unacknowledged(input.MessageID) != nil
 	if c.outgoing.len() >= c.cfg.Limits.MaxOutgoingMessages && !resent {
 		effects.Err = fmt.Errorf("%w: %d wait for an acknowledgement, as many as maxOutgoingMessages allows", ErrOutgoingFull, c.outgoing.len())
 		return
@@ -58,7 +58,7 @@ func (c *Channel) send(now int64, input Input, effects *Effects) {
 // displace takes a message that is sent again out of everything that has it,
 // and tells whether the filter holds it.
 func (c *Channel) displace(id string) (known bool) {
-	if c.outgoing.byID[id] != nil {
+	if c.unacknowledged(id) != nil {
 		c.outgoing.retain(func(item *outgoingItem) bool { return item.message.entry.id != id })
 	}
 	if e := c.log.get(id); e != nil {

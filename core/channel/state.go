@@ -83,7 +83,7 @@ func Restore(id string, cfg *Config, data *snapshot.ChannelData) (*Channel, Irre
 			found.Duplicates++
 			continue
 		}
-		if last != nil && before(e, last) {
+		if last != nil && positionOf(e).before(positionOf(last)) {
 			found.Unordered++
 		}
 		last = e
@@ -108,12 +108,15 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 		if err != nil {
 			return fmt.Errorf("unacknowledged message %d: %w", i, err)
 		}
-		if c.outgoing.byID[e.id] != nil {
+		if c.unacknowledged(e.id) != nil {
 			continue
 		}
 		u := &unacknowledged{entry: e, sentAt: kept.SendTime, attempts: kept.Attempts, witnesses: kept.Witnesses}
 		e.unacked = u
-		c.outgoing.insert(u, c.filter.Scheme().Sum(e.id))
+		c.outgoing.items = append(c.outgoing.items, outgoingItem{c.filter.Scheme().Sum(e.id), u})
+		if c.log.get(e.id) == nil {
+			c.outgoing.leftLog(e)
+		}
 	}
 	for _, id := range meta.Met {
 		if c.log.get(id) == nil && c.met.add(id, c.cfg.FilterCapacity) {
