@@ -1,6 +1,10 @@
 package wire
 
-import "google.golang.org/protobuf/encoding/protowire"
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
 
 // layout is where the parts of a decoded message lie in its payload, if the
 // payload is as a writer of its format writes it: every field known, of the
@@ -82,15 +86,17 @@ func isListOf(f Format, num protowire.Number) bool {
 // same message; entries may hold more than a writer of ours would have written.
 func (m *Message) verbatim() Stored {
 	l := &m.layout
-	w := writer{measuring: true}
-	w.filter(l.format, nil)
-	size := l.filterAt + w.size + l.repairAt - l.filterEnd + len(l.payload) - l.repairEnd
-	w = writer{out: append(make([]byte, 0, size), l.payload[:l.filterAt]...)}
-	s := Stored{format: l.format, contentLen: uint32(len(m.Content)), filterAt: uint32(len(w.out))}
-	w.filter(l.format, nil)
-	s.filterEnd = uint32(len(w.out))
-	w.out = append(w.out, l.payload[l.filterEnd:l.repairAt]...)
-	s.repairAt = uint32(len(w.out))
-	s.bytes = append(w.out, l.payload[l.repairEnd:]...)
+	head, middle, tail := l.payload[:l.filterAt], l.payload[l.filterEnd:l.repairAt], l.payload[l.repairEnd:]
+	var none []byte // the empty filter field, where the format demands one
+	if l.format.writesEmptyFields() {
+		none = emptyFilterField
+	}
+	s := Stored{format: l.format, contentLen: uint32(len(m.Content)), filterAt: uint32(len(head))}
+	s.filterEnd = s.filterAt + uint32(len(none))
+	s.repairAt = s.filterEnd + uint32(len(middle))
+	s.bytes = bytes.Join([][]byte{head, none, middle, tail}, nil)
 	return s
 }
+
+// emptyFilterField is field 6 with nothing in it.
+var emptyFilterField = []byte{byte(sdsFilter<<3) | byte(protowire.BytesType), 0}
