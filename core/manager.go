@@ -393,7 +393,8 @@ func (m *Manager) NextEvent() (Event, bool) { return m.outbox.take() }
 func (m *Manager) KeepEvents(bound int) { m.outbox.keep(bound) }
 
 // Close stops the timer. What the backend keeps stays. Operations fail with
-// ErrClosed from then on.
+// ErrClosed from then on; those under way, a tick of the timer included, may
+// still reach the backend and the handler.
 func (m *Manager) Close() {
 	m.mu.Lock()
 	runner := m.runner

@@ -152,7 +152,7 @@ func TestSendCopiesTheContent(t *testing.T) {
 	p := newPeer(t, "alice")
 	content := []byte("hello")
 	p.step(Input{Op: OpSend, MessageID: "m1", Content: content})
-	copy(content, "XXXXX")
+	copy(content, "?????")
 	expect(t, "content", string(p.log.get("m1").stored.Content()), "hello")
 }
 
