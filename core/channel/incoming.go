@@ -140,9 +140,12 @@ func (c *Channel) sweepIncoming(now int64, effects *Effects) {
 		return
 	}
 	for element := c.incoming.arrival.Front(); element != nil; element = element.Next() {
-		// A clock that was set back must not make anything wait longer.
+		// A clock that was set back must not make anything wait longer, and
+		// what was kept without a time waits from now on.
 		w := element.Value.(*waiting)
-		w.receivedAt = min(w.receivedAt, now)
+		if w.receivedAt == 0 || w.receivedAt > now {
+			w.receivedAt = now
+		}
 	}
 	for {
 		w := c.incoming.oldest()

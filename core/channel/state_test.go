@@ -186,3 +186,25 @@ func TestRequestsOfAWriterThatKnowsNoFirstTimeAreNotStale(t *testing.T) {
 		t.Error("the first sweep dropped the request")
 	}
 }
+
+func TestMessagesKeptWithoutATimeWaitFromTheFirstSweep(t *testing.T) {
+	p := newPeer(t, "alice")
+	kept := message("b1", 1000, from("bob"), cites("x"))
+	data := &snapshot.ChannelData{Meta: &snapshot.ChannelMeta{Incoming: []snapshot.Incoming{{
+		Message: wire.Store(wire.SDS04, kept).Bytes(), Missing: []snapshot.HistoryEntry{{MessageID: "x"}},
+	}}}}
+	restored, _, err := Restore("channel", p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var effects Effects
+	for _, test := range []struct {
+		after int64
+		lost  bool
+	}{{0, false}, {p.cfg.MissingTimeout, false}, {p.cfg.MissingTimeout + 1, true}} {
+		restored.Step(p.now+test.after, Input{Op: OpSweepBuffers}, &effects)
+		if lost := len(effects.Events) > 0; lost != test.lost {
+			t.Errorf("%d ms after the first sweep: lost %v, want %v", test.after, lost, test.lost)
+		}
+	}
+}

@@ -5,9 +5,30 @@
 // Times are Unix milliseconds. Message bytes are whole messages in one of the
 // wire formats, without the bloom filter they travelled with; they are never
 // changed once they are here, so a backend may keep them without a copy.
+//
+// # Encoding
+//
+// Each of the three is also a protobuf blob (PROTOCOL, section 5; the schema is
+// proto/snapshot.proto), for backends that keep bytes. The same value is always
+// the same bytes. The functions that append write what they are given and judge
+// nothing; those that decode refuse what no writer would write:
+//
+//   - What is not well-formed: truncation, trailing bytes, overlong varints,
+//     groups and unknown wire types.
+//   - A known field of a wrong wire type, a required field that is missing, a
+//     singular field that comes twice, as in two blobs joined into one.
+//   - An id that is empty, senders excepted, or not UTF-8; a Lamport timestamp
+//     beyond the range of int64; a number of attempts beyond that of int32; a
+//     repair entry under an id that is not its message's.
+//
+// Every time is valid, also one before 1970. Unknown fields are skipped.
+// Embedded messages are copied as they are and not looked into. A blob that was
+// cut between two fields cannot be told from one that is whole: to keep blobs
+// whole is the backend's task.
 package snapshot
 
-// SchemaVersion is the version of what this package describes.
+// SchemaVersion is the version of what this package describes, and the only
+// one that it decodes.
 const SchemaVersion = 1
 
 // ChannelMeta is the state of a channel beside its log. It is complete: saving
@@ -39,8 +60,9 @@ type Witness struct {
 
 // Incoming is a received message that waits for its dependencies.
 type Incoming struct {
-	Message      []byte
-	Missing      []HistoryEntry
+	Message []byte
+	Missing []HistoryEntry
+	// ReceivedTime is 0 when the writer did not know it.
 	ReceivedTime int64
 }
 
@@ -54,7 +76,8 @@ type HistoryEntry struct {
 // OutgoingRepair is a missing message that may be asked for.
 type OutgoingRepair struct {
 	Entry HistoryEntry
-	// TReq is when it is asked for (again), FirstDue when it first was.
+	// TReq is when it is asked for (again), FirstDue when it first was: 0 when
+	// the writer did not know it.
 	TReq     int64
 	FirstDue int64
 }
@@ -66,7 +89,8 @@ type IncomingRepair struct {
 	TResp   int64
 }
 
-// HistoryRecord is one message of the log, under the key it is ordered by.
+// HistoryRecord is one message of the log, under the key it is ordered by. One
+// that was decoded has no key if its writer left that to the message.
 type HistoryRecord struct {
 	MessageID string
 	Lamport   uint64
