@@ -4,6 +4,10 @@
 
 VERSION := $(strip $(file <VERSION))
 
+ifneq ($(words $(CURDIR)),1)
+$(error the path "$(CURDIR)" has a space in it, which options of the linker cannot carry: build in another folder)
+endif
+
 # The number in the SONAME changes when the ABI breaks; the file behind it also
 # bears the release, so that two releases can lie side by side.
 ABI     := 1
@@ -73,6 +77,7 @@ build/libsds.h: include/libsds.h build/libsds.a
 
 build/libsds.pc: packaging/libsds.pc.in Makefile VERSION
 	@mkdir -p build
+	@rm -f $@ # it may be root's, from an installation
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))|' \
 	    -e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(INCLUDEDIR))|' $< > $@
@@ -81,13 +86,13 @@ build/libsds.pc: packaging/libsds.pc.in Makefile VERSION
 .PHONY: build/libsds.pc
 
 install: lib build/libsds.pc
-	install -d $(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR)/pkgconfig
-	install -m 644 include/libsds.h $(DESTDIR)$(INCLUDEDIR)/
-	install -m 755 build/$(SHARED) $(DESTDIR)$(LIBDIR)/
-	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
-	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libsds.so
-	install -m 644 build/libsds.a $(DESTDIR)$(LIBDIR)/
-	install -m 644 build/libsds.pc $(DESTDIR)$(LIBDIR)/pkgconfig/
+	install -d '$(DESTDIR)$(INCLUDEDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig'
+	install -m 644 include/libsds.h '$(DESTDIR)$(INCLUDEDIR)/'
+	install -m 755 build/$(SHARED) '$(DESTDIR)$(LIBDIR)/'
+	ln -sf $(SHARED) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
+	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libsds.so'
+	install -m 644 build/libsds.a '$(DESTDIR)$(LIBDIR)/'
+	install -m 644 build/libsds.pc '$(DESTDIR)$(LIBDIR)/pkgconfig/'
 
 # ---- a first program -------------------------------------------------------
 
@@ -98,9 +103,9 @@ DEMO_ARGS :=
 
 demo:
 	@scripts/need demo
-	@$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(STAGE)
-	$(CC) -std=c11 -O2 -Wall -Wextra -pedantic -I$(STAGE)/usr/include examples/c/chat.c -o build/chat \
-	    -L$(STAGE)/usr/lib -lsds -pthread -Wl,-rpath,$(STAGE)/usr/lib
+	@$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR='$(STAGE)'
+	$(CC) -std=c11 -O2 -Wall -Wextra -pedantic -I'$(STAGE)/usr/include' examples/c/chat.c -o build/chat \
+	    -L'$(STAGE)/usr/lib' -lsds -pthread '-Wl,-rpath,$(STAGE)/usr/lib'
 	build/chat $(DEMO_ARGS)
 
 # ---- tests -------------------------------------------------------------------
@@ -139,7 +144,7 @@ hosts-race: $(addprefix build/hosts/race/,order reentrant threads lifecycle)
 
 build/hosts/plain/%: tests/capi/%.c $(HOST_HEADERS) build/libsds.so
 	@mkdir -p $(@D)
-	$(HOST_CC) $< -o $@ -Lbuild $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build
+	$(HOST_CC) $< -o $@ -Lbuild $(HOST_LINK) '-Wl,-rpath,$(CURDIR)/build'
 
 build/hosts/plain/gohost: $(wildcard tests/capi/gohost/*.go) include/libsds.h go.mod
 	@mkdir -p $(@D)

@@ -50,10 +50,11 @@ func refused(why constant) answer {
 
 // written answers with what write appends, at most bound bytes: the result goes
 // straight into the block of C memory that the host reads.
-func written(returned, status C.int, bound int, write func(dst []byte) []byte) answer {
+// Without memory it answers with instead.
+func written(returned, status C.int, bound int, write func(dst []byte) []byte, instead constant) answer {
 	block := C.sdsAllocate(C.size_t(bound) + 1)
 	if block == nil {
-		return answer{returned: C.RET_OK, status: C.RET_ERR, text: outOfMemory.text, size: outOfMemory.size}
+		return answer{returned: returned, status: C.RET_ERR, text: instead.text, size: instead.size}
 	}
 	room := unsafe.Slice((*byte)(unsafe.Pointer(block)), bound+1)
 	size := len(write(room[:0:bound]))
@@ -63,16 +64,16 @@ func written(returned, status C.int, bound int, write func(dst []byte) []byte) a
 }
 
 // succeeded answers with a result.
-func succeeded(bound int, write func(dst []byte) []byte) answer {
-	return written(C.RET_OK, C.RET_OK, bound, write)
+func succeeded(r request, bound int, write func(dst []byte) []byte) answer {
+	return written(C.RET_OK, C.RET_OK, bound, write, plainFailure(r, core.StatusOutOfMemory))
 }
 
-func told(returned C.int, message string) answer {
-	return written(returned, C.RET_ERR, len(message), func(dst []byte) []byte { return append(dst, message...) })
+func told(returned C.int, message string, instead constant) answer {
+	return written(returned, C.RET_ERR, len(message), func(dst []byte) []byte { return append(dst, message...) }, instead)
 }
 
 // wrong answers a call whose arguments are wrong.
-func wrong(what string) answer { return told(C.RET_ERR, "libsds error: "+what) }
+func wrong(what string) answer { return told(C.RET_ERR, "libsds error: "+what, outOfMemory) }
 
 // request is what an operation is called in the texts of its failures.
 type request uint8
@@ -116,8 +117,12 @@ var failures = func() (texts [requests][statuses]constant) {
 	return texts
 }()
 
-// outOfMemory answers where not even the result could be allocated.
-var outOfMemory = newConstant("error processing request: " + core.StatusOutOfMemory.Name())
+// plainFailure is the text of a failure without details.
+func plainFailure(r request, status core.Status) constant { return failures[r][status-firstStatus] }
+
+// outOfMemory answers where not even the text of an argument error could be
+// allocated.
+var outOfMemory = newConstant("libsds error: out of memory")
 
 // failed answers a call whose operation failed. Hosts compare the texts of the
 // failures that the replaced library has, so details follow only where it had
@@ -127,9 +132,9 @@ func failed(r request, err error) answer {
 	switch {
 	case status == core.StatusPersistence, status == core.StatusLimitExceeded, status == core.StatusInternal,
 		errors.Is(err, core.ErrInvalidID):
-		return told(C.RET_OK, failure(r, status)+": "+reason(err))
+		return told(C.RET_OK, failure(r, status)+": "+reason(err), plainFailure(r, status))
 	}
-	text := failures[r][status-firstStatus]
+	text := plainFailure(r, status)
 	return answer{returned: C.RET_OK, status: C.RET_ERR, text: text.text, size: text.size}
 }
 

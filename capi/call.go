@@ -50,7 +50,7 @@ func perform(r request, address C.uintptr_t, reply C.SdsReply, step func(*call) 
 		a = failed(r, err)
 	}
 	c.operation.Take()
-	c.announce()
+	_ = contain(c.announce) // the answer is owed in any case
 	return give(reply, a, c.token())
 }
 

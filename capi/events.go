@@ -15,8 +15,8 @@ import (
 )
 
 // setEvents sets the event callback, in turn: when it returns, the one before
-// is not called any more, and its user data may go. What happened while there
-// was none is announced at once.
+// is not called any more, though it may still be inside a nested call of its
+// own that waits. What happened while there was none is announced at once.
 func (c *call) setEvents(callback C.SdsReply) {
 	c.events = callback
 	if callback.function == 0 {

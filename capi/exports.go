@@ -24,16 +24,19 @@ const mostMarked = 1_000_000
 
 //export sdsGoOpen
 func sdsGoOpen(participantID, config C.SdsText, reply C.SdsReply) (address unsafe.Pointer) {
-	var c *context
 	var err error
-	if panicked := contain(func() { c, err = open(participantID, config) }); panicked != nil {
+	if panicked := contain(func() {
+		var c *context
+		if c, err = open(participantID, config); err == nil {
+			address = newHandle(c)
+		}
+	}); panicked != nil {
 		err = panicked
 	}
 	if err != nil {
 		give(reply, wrong(reason(err)), reply.inside)
 		return nil
 	}
-	address = newHandle(c)
 	give(reply, done(), reply.inside)
 	return address
 }
@@ -42,17 +45,17 @@ func sdsGoOpen(participantID, config C.SdsText, reply C.SdsReply) (address unsaf
 var configVariable = C.CString("SDS_CONFIG")
 
 func open(participantID, config C.SdsText) (*context, error) {
-	json := stringOf(config)
+	json, source := stringOf(config), ""
 	if json == "" {
 		// The host's environment as it is now; Go's own copy is that of the
 		// moment of loading.
-		json = C.GoString(C.getenv(configVariable))
+		json, source = C.GoString(C.getenv(configVariable)), "in the environment variable SDS_CONFIG: "
 	}
 	options := core.Options{ParticipantID: stringOf(participantID), Logger: logger}
 	if json != "" {
 		parsed, err := core.ParseConfig([]byte(json))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s%w", source, err)
 		}
 		options.Config = &parsed
 	}
@@ -129,7 +132,7 @@ func sdsGoWrap(address C.uintptr_t, message unsafe.Pointer, size C.size_t, messa
 		if cap(payload) <= mostKept {
 			*buffer = payload
 		}
-		return succeeded(text.DecimalBound(len(payload)), func(dst []byte) []byte { return text.AppendDecimal(dst, payload) })
+		return succeeded(wrapMessage, text.DecimalBound(len(payload)), func(dst []byte) []byte { return text.AppendDecimal(dst, payload) })
 	})
 }
 
@@ -143,7 +146,7 @@ func sdsGoUnwrap(address C.uintptr_t, message unsafe.Pointer, size C.size_t, rep
 		if err != nil {
 			return failed(unwrapMessage, err)
 		}
-		return succeeded(text.UnwrappedBound(&unwrapped), func(dst []byte) []byte { return text.AppendUnwrapped(dst, &unwrapped) })
+		return succeeded(unwrapMessage, text.UnwrappedBound(&unwrapped), func(dst []byte) []byte { return text.AppendUnwrapped(dst, &unwrapped) })
 	})
 }
 

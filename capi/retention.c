@@ -23,6 +23,9 @@
 /* From how much freed memory on the system is asked to take it back. */
 #define WORTH_TRIMMING ((size_t)16 << 20)
 
+/* Up to how much is retained in quiet times: a burst has passed. */
+#define LITTLE ((size_t)1 << 20)
+
 typedef struct Block {
 	struct Block *next;
 	int64_t since;
@@ -140,7 +143,7 @@ int64_t sdsSweepRetained(void)
 
 	/* After a burst, the heap keeps what was freed below anything that lives. */
 	pthread_mutex_lock(&lock);
-	trim = oldest == NULL && freed >= WORTH_TRIMMING;
+	trim = total <= LITTLE && freed >= WORTH_TRIMMING;
 	if (trim)
 		freed = 0;
 	pthread_mutex_unlock(&lock);

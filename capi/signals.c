@@ -11,6 +11,7 @@
  * one puts it back. In the shared library that one comes after the runtime's; in
  * a program that links the archive it may come before, and then Go's start, which
  * every first call waits for, does the same again. */
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 
@@ -18,11 +19,19 @@
 
 static const int taken[] = {SIGURG, SIGPIPE};
 static struct sigaction host[sizeof taken / sizeof taken[0]];
+static sigset_t hostMask;
 
+/* The runtime's threads begin in its constructor and pass on the signal mask that
+ * they find: everything is blocked meanwhile. Else a signal that the host has
+ * blocked in order to wait for it could come to a thread of the library instead,
+ * and end the process. */
 __attribute__((constructor(101))) static void saveSignals(void)
 {
+	sigset_t all;
 	size_t i;
 
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &hostMask);
 	for (i = 0; i < sizeof taken / sizeof taken[0]; i++)
 		sigaction(taken[i], NULL, &host[i]);
 }
@@ -48,4 +57,8 @@ void sdsGiveSignalsBack(void)
 	}
 }
 
-__attribute__((constructor)) static void afterLoading(void) { sdsGiveSignalsBack(); }
+__attribute__((constructor)) static void afterLoading(void)
+{
+	sdsGiveSignalsBack();
+	pthread_sigmask(SIG_SETMASK, &hostMask, NULL);
+}

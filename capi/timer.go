@@ -45,6 +45,6 @@ func (c *context) tick(now int64) (next int64) {
 	one := &call{context: c, operation: operation}
 	_ = contain(func() { next = c.manager.Tick(now) }) // there is nobody to tell but the log
 	operation.Take()
-	one.announce()
+	_ = contain(one.announce)
 	return next
 }

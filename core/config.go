@@ -310,11 +310,14 @@ func configError(format string, arguments ...any) error {
 	return fmt.Errorf("%w: config: "+format, append([]any{ErrInvalidArgument}, arguments...)...)
 }
 
+// detail is what is wrong with the syntax. That another JSON value is no object
+// needs no words of the decoder's.
 func detail(err error) string {
-	if err == nil {
-		return ""
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return ": " + err.Error()
 	}
-	return ": " + err.Error()
+	return ""
 }
 
 // abbreviate quotes a value in an error without repeating a novel.

@@ -15,8 +15,9 @@
  * ended by SdsCleanupReliabilityManager. Its address is never used again for
  * another one while the process lives: a context that was cleaned up, one that
  * never was, and NULL are an error ("libsds error: invalid context"), not a
- * crash. Channels come into being with the first message sent or received in
- * them. State is in memory only.
+ * crash. That takes about a quarter of a kilobyte for each context that ever was.
+ * Channels come into being with the first message sent or received in them. State is
+ * in memory only.
  *
  * @section threads Threads
  * Every function may be called from any thread at any time, from inside
@@ -26,9 +27,11 @@
  *
  * @section callbacks Callbacks
  * A function that takes a callback calls it exactly once, on the calling thread,
- * before it returns: first come the events of the operation, in their order, then
- * its result. Callbacks of one context never run at the same time as each other,
- * whatever threads they are on; the retrieval hint provider counts as one.
+ * before it returns. The events of an operation come before its result, in their
+ * order and in that of the operations; another call on the same context may be the
+ * one that delivers them, on its thread. Callbacks of one context never run at the
+ * same time as each other, whatever threads they are on; the retrieval hint provider
+ * counts as one.
  *
  * A callback may call any function of any context, also
  * SdsCleanupReliabilityManager of its own, and two threads whose callbacks call
@@ -51,7 +54,9 @@
  * during its callback.
  *
  * @section errors Errors
- * A function returns
+ * A function returns, the first that applies,
+ * - RET_ERR in a forked child and from inside a hint provider; a callback gets RET_ERR
+ *   and a text that says so;
  * - RET_MISSING_CALLBACK when the callback is NULL; nothing else happened;
  * - RET_ERR when its arguments are wrong; the callback gets RET_ERR and a text
  *   that begins with "libsds error: ";
@@ -64,7 +69,7 @@
  *   | error                  | meaning                                              |
  *   |------------------------|------------------------------------------------------|
  *   | reInvalidArgument      | empty content, unknown channel, an id that is too long or not UTF-8 (": " and which one follow) |
- *   | reOutOfMemory          | the system gave no memory                            |
+ *   | reOutOfMemory          | no memory for the result; the operation took effect  |
  *   | reInternalError        | a defect of the library; ": " and details follow     |
  *   | reSerializationError   | frozen; does not occur                               |
  *   | reDeserializationError | not an SDS message: deliver the payload as it is     |
@@ -80,11 +85,21 @@
  *
  * @section signals Signals and loading
  * Loading the library sets handlers for SIGSEGV, SIGBUS and SIGFPE, which forward
- * what is not theirs, and leaves every other signal as it was, except that handlers
- * which the host has set get SA_ONSTACK. Set it in handlers that come later: a
- * signal may arrive while its thread is inside the library, on a small stack.
- * dlclose() is harmless and unloads nothing. The library never writes to stdout or stderr.
- * GOGC and GOMEMLIMIT in the environment do not reach it.
+ * what does not happen inside it, and leaves every other signal as it was, but for
+ * one flag: handlers that the host has set get SA_ONSTACK, because a signal may
+ * arrive while its thread is inside the library, on a stack that is small. Handlers
+ * that are set later should have that flag too.
+ *
+ * The library's threads block all signals that they can, so that one that the host
+ * has blocked in order to wait for it (sigwait, signalfd) comes to the host. They
+ * cannot block SIGCHLD: a host that waits for it that way, without a handler, may
+ * miss it, and should call waitpid(). Threads that a callback of the timers creates
+ * inherit the mask.
+ *
+ * dlclose() is harmless and unloads nothing. The library writes nothing to stdout or
+ * stderr, a crash inside a callback aside: that ends in a report of the Go runtime
+ * unless the host handles the signal. GOGC and GOMEMLIMIT in the environment do not
+ * reach it; GODEBUG, GOMAXPROCS and GOTRACEBACK do.
  *
  * @section versions Versions
  * The SONAME, libsds.so.1, changes when the ABI breaks. Functions are only added
@@ -200,11 +215,11 @@ void *SdsNewReliabilityManagerWithConfig(const char *participantId, const char *
                                          void *userData);
 
 /**
- * Sets who gets the events of a context; NULL is nobody. Once it returned, the
- * callback that was set before is not called any more. Events that occur while
- * nobody is set are kept, the newest 1024, and delivered from inside this function
- * to the callback that it sets. It waits for callbacks that run on other threads:
- * once it returned, the callback that was set before is not called any more.
+ * Sets who gets the events of a context; NULL is nobody. Waits for callbacks that
+ * run on other threads: once it returned, the callback that was set before is not
+ * called any more. (One that waits inside a call of its own on another context may
+ * still have to return.) Events that occur while nobody is set are kept, the newest
+ * 1024, and delivered from inside this function to the callback that it sets.
  *
  * Each event is a JSON object with an "eventType":
  *

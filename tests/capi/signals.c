@@ -326,6 +326,36 @@ static void dlclose_is_harmless(void)
     expect_child_succeeds(load_close_and_load_again);
 }
 
+/* Blocking a signal in order to wait for it works only if no thread of the library takes it. */
+static void load_block_and_wait(void)
+{
+    static const int waited_for[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGALRM};
+    const struct timespec limit = {20, 0};
+    size_t i;
+    int answers = 0;
+    void *ctx;
+    sigset_t set;
+
+    load();
+    ctx = library.open(count, &answers);
+    library.start(ctx, count, &answers);
+    sleep_ms(50); /* whatever threads there will be are there */
+    sigemptyset(&set);
+    for (i = 0; i < sizeof waited_for / sizeof waited_for[0]; i++)
+        sigaddset(&set, waited_for[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    for (i = 0; i < sizeof waited_for / sizeof waited_for[0]; i++) {
+        kill(getpid(), waited_for[i]);
+        EXPECT_NUMBER(sigtimedwait(&set, NULL, &limit), waited_for[i]);
+    }
+    library.cleanup(ctx, count, &answers);
+}
+
+static void a_blocked_signal_comes_to_who_waits_for_it(void)
+{
+    expect_child_succeeds(load_block_and_wait);
+}
+
 int main(int argc, char **argv)
 {
     expect_begin(argc, argv);
@@ -334,6 +364,7 @@ int main(int argc, char **argv)
     RUN(the_library_sends_no_urgent_signals);
     RUN(sigpipe_still_ends_a_process_that_does_not_handle_it);
     RUN(sigterm_still_ends_a_process);
+    RUN(a_blocked_signal_comes_to_who_waits_for_it);
     RUN(dlclose_is_harmless);
     return expect_end();
 }
