@@ -121,7 +121,11 @@ func (c *Channel) ID() string { return c.id }
 // changed nothing.
 func (c *Channel) Step(now int64, input Input, effects *Effects) {
 	effects.reset()
+	if effects.Err = c.refuse(input); effects.Err != nil {
+		return
+	}
 	c.operation++
+	c.deliverReady(effects) // what a restart found complete
 	switch input.Op {
 	case OpSend:
 		c.send(now, input, effects)
@@ -139,10 +143,8 @@ func (c *Channel) Step(now int64, input Input, effects *Effects) {
 	case OpSweepRepairs:
 		c.sweepRepairs(now, effects)
 	}
-	if effects.Err == nil {
-		c.deliverReady(effects)
-		c.evict()
-	}
+	c.deliverReady(effects)
+	c.evict()
 }
 
 // HasNews tells whether a sync message of this channel would tell or ask its

@@ -21,7 +21,7 @@ func (c *Channel) receive(now int64, m *wire.Message, effects *Effects) {
 	c.asked.remove(m.ID)
 	// An echo of an own message is no news from anybody else: it neither
 	// acknowledges nor takes a repair request of ours for a peer's.
-	own := c.cfg.ParticipantID != "" && m.SenderID == c.cfg.ParticipantID
+	own := c.isOwn(m)
 	if e := c.log.get(m.ID); e != nil {
 		receipt.MessageID, receipt.SenderID, receipt.Duplicate = e.id, e.sender, true
 		if !own {
@@ -57,6 +57,16 @@ func (c *Channel) receive(now int64, m *wire.Message, effects *Effects) {
 	c.noteMissing(now, receipt, effects)
 	c.boundIncoming(effects)
 	receipt.Buffered = c.incoming.get(e.id) != nil // it may have had to give way itself
+}
+
+// isOwn tells whether a message is one of ours that comes back. Without an id of
+// ours, it is one that waits for its acknowledgement, or a sync message that we
+// would have made at its time.
+func (c *Channel) isOwn(m *wire.Message) bool {
+	if c.cfg.ParticipantID != "" {
+		return m.SenderID == c.cfg.ParticipantID
+	}
+	return c.outgoing.evicted[m.ID] != nil || m.SenderID == "" && m.IsSync() && m.ID == c.syncID(m.Lamport)
 }
 
 // noteMissing announces what a message lacks and schedules asking for it.

@@ -354,3 +354,17 @@ func TestNothingOfAPayloadIsKept(t *testing.T) {
 		clobbered.log.all(func(e *entry) { expect(t, m.ID+": sender", e.sender, untouched.log.get(e.id).sender) })
 	}
 }
+
+func TestAnEchoAcknowledgesNothingWithoutAParticipantIDEither(t *testing.T) {
+	p := newPeer(t, "", func(c *Config) { c.MaxHistory = 2 })
+	var payloads [][]byte
+	for _, id := range []string{"m1", "m2", "m3", "m4"} {
+		payloads = append(payloads, p.send(id))
+	}
+	sync := p.step(Input{Op: OpSendSync}).Encoded
+	p.take(decode(t, sync))
+	p.expectEvents(t)
+	p.take(decode(t, payloads[1])) // evicted from the log, and cites m1
+	p.expectEvents(t, "missing_dependencies m2 [m1]") // which the log has evicted, too
+	expect(t, "outgoing", p.outgoingIDs(), []string{"m1", "m2", "m3", "m4"})
+}

@@ -21,14 +21,6 @@ type ownEntry struct {
 // An id that this channel knows already is sent again as a new message that
 // replaces the old one: hosts that derive ids from contents do that.
 func (c *Channel) send(now int64, input Input, effects *Effects) {
-	if effects.Err = c.cfg.CheckContent(input.Content); effects.Err != nil {
-		return
-	}
-	resent := c.unacknowledged(input.MessageID) != nil
-	if c.outgoing.len() >= c.cfg.Limits.MaxOutgoingMessages && !resent {
-		effects.Err = fmt.Errorf("%w: %d wait for an acknowledgement, as many as maxOutgoingMessages allows", ErrOutgoingFull, c.outgoing.len())
-		return
-	}
 	effects.Changed = true
 	known := c.displace(input.MessageID)
 
@@ -88,8 +80,8 @@ func (c *Channel) sendSync(now int64, input Input, effects *Effects) {
 	effects.Encoded = c.scratch.storer.Store(c.cfg.Format, &m).Append(input.Encoded, c.filter, requests)
 }
 
-// syncID names a sync message: unlike its neighbours, and the same whenever
-// the same state is stepped again.
+// syncID names a sync message: unlike those of other times and of other
+// participants with an id, and the same whenever the same state is stepped again.
 func (c *Channel) syncID(lamport uint64) string {
 	seed := strconv.AppendUint(nil, lamport, 10)
 	seed = append(append(append(append(seed, 0), c.cfg.ParticipantID...), 0), c.id...)
@@ -98,11 +90,22 @@ func (c *Channel) syncID(lamport uint64) string {
 
 // sendEphemeral wraps a message that leaves no trace on either side.
 func (c *Channel) sendEphemeral(input Input, effects *Effects) {
-	if effects.Err = c.cfg.CheckContent(input.Content); effects.Err != nil {
-		return
-	}
 	m := wire.Message{ID: input.MessageID, ChannelID: c.id, SenderID: c.cfg.ParticipantID, Content: input.Content}
 	effects.Encoded = wire.Append(input.Encoded, c.cfg.Format, &m, nil)
+}
+
+// refuse tells why an input cannot be, before anything changes.
+func (c *Channel) refuse(input Input) error {
+	if input.Op != OpSend && input.Op != OpSendEphemeral {
+		return nil
+	}
+	if err := c.cfg.CheckContent(input.Content); err != nil || input.Op == OpSendEphemeral {
+		return err
+	}
+	if n := c.outgoing.len(); n >= c.cfg.Limits.MaxOutgoingMessages && c.unacknowledged(input.MessageID) == nil {
+		return fmt.Errorf("%w: %d wait for an acknowledgement, as many as maxOutgoingMessages allows", ErrOutgoingFull, n)
+	}
+	return nil
 }
 
 // CheckContent tells why content cannot be sent: it wraps ErrEmptyContent or

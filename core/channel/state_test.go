@@ -208,3 +208,41 @@ func TestMessagesKeptWithoutATimeWaitFromTheFirstSweep(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatARestartFoundCompleteIsDeliveredOnce(t *testing.T) {
+	for _, again := range []Input{
+		{Op: OpReceive, Received: message("late", 2000, from("bob"), cites("came"))},
+		{Op: OpSend, MessageID: "late", Content: []byte("mine")},
+	} {
+		p := newPeer(t, "alice")
+		p.take(message("late", 2000, from("bob"), cites("came")))
+		came := wire.Store(wire.SDS04, message("came", 1000, from("bob"))).Bytes()
+		restored, _, err := Restore("channel", p.cfg, &snapshot.ChannelData{Meta: p.Meta(), History: [][]byte{came}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var effects Effects
+		restored.Step(p.now, again, &effects)
+		if len(effects.Events) != 1 || effects.Events[0].Type != MessageReady {
+			t.Errorf("op %d: events %+v, want late to be ready once", again.Op, effects.Events)
+		}
+		if restored.log.len() != 2 || restored.log.ordered.Len() != 2 {
+			t.Errorf("op %d: the log has %d messages in its map and %d in its tree, want 2", again.Op, restored.log.len(), restored.log.ordered.Len())
+		}
+	}
+}
+
+func TestAFailingStepDeliversNothing(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("late", 2000, from("bob"), cites("came")))
+	came := wire.Store(wire.SDS04, message("came", 1000, from("bob"))).Bytes()
+	restored, _, err := Restore("channel", p.cfg, &snapshot.ChannelData{Meta: p.Meta(), History: [][]byte{came}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var effects Effects
+	restored.Step(p.now, Input{Op: OpSend, MessageID: "empty"}, &effects)
+	if !errors.Is(effects.Err, ErrEmptyContent) || len(effects.Events) != 0 || restored.log.len() != 1 {
+		t.Errorf("error %v, %d events, %d messages in the log; want nothing to have changed", effects.Err, len(effects.Events), restored.log.len())
+	}
+}

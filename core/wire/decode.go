@@ -27,8 +27,10 @@ func Decode(b []byte, lim *limits.Limits, m *Message) error {
 	return nil
 }
 
-// clear empties m and keeps the capacity of its lists.
+// clear empties m and keeps the capacity of its lists, but no view in them.
 func (m *Message) clear() {
+	clear(m.History)
+	clear(m.RepairRequests)
 	*m = Message{History: m.History[:0], RepairRequests: m.RepairRequests[:0]}
 }
 
@@ -41,6 +43,8 @@ type decoder struct {
 	// checked is the last sender found to be well-formed: most messages cite
 	// few senders, and comparing costs less than checking.
 	checked string
+	// lossy says that something was left out of m that the payload holds.
+	lossy bool
 }
 
 func (d *decoder) decode(payload []byte) error {
@@ -60,7 +64,9 @@ func (d *decoder) decode(payload []byte) error {
 	if err := decode(); err != nil {
 		return err
 	}
-	d.message.layout = d.outline.layout(d.message.Format)
+	if !d.lossy {
+		d.message.layout = d.outline.layout(d.message.Format)
+	}
 	return nil
 }
 

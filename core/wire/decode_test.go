@@ -421,6 +421,9 @@ func TestHintsOverTheirBoundAreDropped(t *testing.T) {
 			if err := Decode(Append(nil, format, sent, nil), &lim, &got); err != nil {
 				t.Fatalf("%v: %v", format, err)
 			}
+			if stored := received(format, &got); (stored.Size() > length) != kept {
+				t.Errorf("%v: with a hint of %d bytes, %d are stored", format, length, stored.Size())
+			}
 			for _, e := range []Entry{got.History[0], got.RepairRequests[0]} {
 				if (len(e.Hint) == length) != kept || (e.Hint == nil) == kept {
 					t.Errorf("%v: a hint of %d bytes came back with %d", format, length, len(e.Hint))
@@ -428,6 +431,21 @@ func TestHintsOverTheirBoundAreDropped(t *testing.T) {
 				if e.ID != "m0" || e.SenderID != "alice" {
 					t.Errorf("%v: the entry lost more than its hint: %q by %q", format, e.ID, e.SenderID)
 				}
+			}
+		}
+	}
+}
+
+func TestARefusedPayloadLeavesNoViews(t *testing.T) {
+	payload := append(Append(nil, SDS03, fullMessage(), nil), sub(13, str(2, "no id"))...)
+	var m Message
+	if err := Decode(payload, &defaults, &m); err == nil {
+		t.Fatal("an entry without an id was accepted")
+	}
+	for _, entries := range [][]Entry{m.History[:cap(m.History)], m.RepairRequests[:cap(m.RepairRequests)]} {
+		for _, e := range entries {
+			if e.ID != "" || e.SenderID != "" || e.Hint != nil {
+				t.Errorf("left behind: %q by %q", e.ID, e.SenderID)
 			}
 		}
 	}

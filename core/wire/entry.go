@@ -50,14 +50,15 @@ func (d *decoder) entry(raw *rawEntry, e *Entry) (err error) {
 	if e.SenderID, err = d.sender(raw.sender); err != nil {
 		return err
 	}
-	e.Hint = usableHint(raw.hint)
+	e.Hint = d.usableHint(raw.hint)
 	return nil
 }
 
 // usableHint drops a hint that is too long to be kept a thousand times over.
 // The entry is still one without it.
-func usableHint(hint []byte) []byte {
+func (d *decoder) usableHint(hint []byte) []byte {
 	if len(hint) > limits.MaxHintBytes {
+		d.lossy = true
 		return nil
 	}
 	return hint

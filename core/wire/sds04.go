@@ -67,7 +67,7 @@ func (d *decoder) historySDS04() error {
 			if m.History[at].SenderID, err = d.sender(raw.sender); err != nil {
 				return err
 			}
-			m.History[at].Hint = usableHint(raw.hint)
+			m.History[at].Hint = d.usableHint(raw.hint)
 			join.next++
 			continue
 		}
