@@ -27,8 +27,8 @@ type Options struct {
 	// operations, with nothing locked: it may call back in. An operation's
 	// events are handled before it returns, unless another goroutine is
 	// handling events at that moment (or the operation is called from Handler
-	// itself): then they are handled right after those. Nil leaves events to
-	// NextEvent.
+	// itself): then they are handled right after those. One that is slower than
+	// its peers lets events pile up. Nil leaves events to NextEvent.
 	Handler func(Event)
 	// Logger is told what goes wrong without failing an operation; nil is
 	// silence.
@@ -334,7 +334,7 @@ func (m *Manager) remove(s *slot) error {
 	return err
 }
 
-// Reset forgets all channels, what the backend keeps of them first. When that
+// Reset forgets all channels in memory, what the backend keeps of them first. When that
 // fails, no channel is forgotten, and those that the backend has dropped
 // already are saved again by their next operation.
 func (m *Manager) Reset() error {

@@ -136,7 +136,7 @@
  *   | maxWireBytes               | 8388608    | a received payload                          |
  *   | maxHistoryEntries          | 4096       | entries of a received causal history        |
  *   | maxIdBytes                 | 1024       | an id                                       |
- *   | maxChannels                | 0          | channels of a context; 0: no bound          |
+ *   | maxChannels                | 0          | channels of a context; 0: no bound, not even for strangers |
  *   | acceptUnknownChannels      | true       | a received message may create its channel   |
  *   | maxIncomingMessages        | 10000      | messages per channel that wait for others   |
  *   | maxIncomingBytes           | 67108864   | and their size; past either, the oldest gives way |

@@ -143,7 +143,8 @@ func (t EventType) String() string {
 }
 
 // Event is something that the host should know. Which fields are set is said
-// at its type. Its memory is never changed after it was announced.
+// at its type. Its bytes are the channel's own: they never change, and the host
+// must not change them.
 type Event struct {
 	Type       EventType
 	ChannelID  string
