@@ -364,7 +364,7 @@ func TestAnEchoAcknowledgesNothingWithoutAParticipantIDEither(t *testing.T) {
 	sync := p.step(Input{Op: OpSendSync}).Encoded
 	p.take(decode(t, sync))
 	p.expectEvents(t)
-	p.take(decode(t, payloads[1])) // evicted from the log, and cites m1
+	p.take(decode(t, payloads[1]))                    // evicted from the log, and cites m1
 	p.expectEvents(t, "missing_dependencies m2 [m1]") // which the log has evicted, too
 	expect(t, "outgoing", p.outgoingIDs(), []string{"m1", "m2", "m3", "m4"})
 }
