@@ -48,6 +48,10 @@ func refused(why constant) answer {
 	return answer{returned: C.RET_ERR, status: C.RET_ERR, text: why.text, size: why.size}
 }
 
+// worthShrinking is how much room a result must leave for giving it back to be
+// worth the time: messages of the usual size leave less.
+const worthShrinking = 64 << 10
+
 // written answers with what write appends, at most bound bytes: the result goes
 // straight into the block of C memory that the host reads.
 // Without memory it answers with instead.
@@ -59,7 +63,9 @@ func written(returned, status C.int, bound int, write func(dst []byte) []byte, i
 	room := unsafe.Slice((*byte)(unsafe.Pointer(block)), bound+1)
 	size := len(write(room[:0:bound]))
 	room[size] = 0 // panics if write did not keep to its bound
-	block = C.sdsShrink(block, C.size_t(size)+1)
+	if bound-size > worthShrinking {
+		block = C.sdsShrink(block, C.size_t(size)+1)
+	}
 	return answer{returned: returned, status: status, text: block, size: C.size_t(size), retained: true}
 }
 
