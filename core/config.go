@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/libsds/libsds/core/bloom"
 	"github.com/libsds/libsds/core/channel"
 	"github.com/libsds/libsds/core/limits"
 	"github.com/libsds/libsds/core/wire"
@@ -248,17 +249,10 @@ func (c *Config) check() error {
 			return configError("%q takes %s", s.key, s.takes)
 		}
 	}
-	if bytes := c.filterBytes(); bytes > limits.MaxFilterBytes {
-		return configError(`"bloomFilterCapacity" and "bloomFilterErrorRate" make a filter of %d bytes; peers read at most %d`, bytes, limits.MaxFilterBytes)
+	if most := bloom.MaxCapacity(c.BloomFilterErrorRate); c.BloomFilterCapacity > most {
+		return configError(`"bloomFilterCapacity" takes at most %d with a "bloomFilterErrorRate" of %g: a larger filter is read by no peer`, most, c.BloomFilterErrorRate)
 	}
 	return nil
-}
-
-// filterBytes is the size of the filter that every message carries, at the
-// larger of the two sizes that a rolling filter has.
-func (c *Config) filterBytes() int {
-	bitsPerElement := math.Ceil(-math.Log(c.BloomFilterErrorRate) / (math.Ln2 * math.Ln2))
-	return int(float64(c.BloomFilterCapacity) * 1.2 * bitsPerElement / 8)
 }
 
 // channelConfig is what channels are told of the configuration.

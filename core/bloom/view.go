@@ -22,9 +22,6 @@ type View struct {
 // Scheme returns the scheme whose hashes Contains takes.
 func (v *View) Scheme() Scheme { return v.scheme }
 
-// HashCount returns k, the number of positions of an id.
-func (v *View) HashCount() int { return v.hashes }
-
 // Contains reports whether the sender added an id, given by its hashes of the
 // filter's scheme; it may report true for one that was not.
 func (v *View) Contains(h Hashes) bool {
@@ -94,8 +91,5 @@ func (v *View) word(offset int) uint64 {
 }
 
 // FalsePositive returns the probability, from 0 to 1, that the filter contains
-// an id that was never added: Fill to the power of k. It goes over the whole
-// filter.
-func (v *View) FalsePositive() float64 {
-	return math.Pow(v.Fill(), float64(v.hashes))
-}
+// an id that was never added, given its Fill: the fill to the power of k.
+func (v *View) FalsePositive(fill float64) float64 { return math.Pow(fill, float64(v.hashes)) }

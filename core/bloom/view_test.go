@@ -157,15 +157,15 @@ func TestFillLeavesOutBitsPastM(t *testing.T) {
 func TestFalsePositiveIsTheFillToThePowerOfK(t *testing.T) {
 	half := []byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 	view, ok := ParseSDS(encoding{}.bytes(1, half).varint(4, 10).varint(5, 64))
-	if !ok || view.HashCount() != 10 || view.Fill() != 0.5 || view.FalsePositive() != 1.0/1024 {
-		t.Errorf("used %v, k %d, fill %g, false positive %g", ok, view.HashCount(), view.Fill(), view.FalsePositive())
+	if !ok || view.Fill() != 0.5 || view.FalsePositive(view.Fill()) != 1.0/1024 {
+		t.Errorf("used %v, fill %g, false positive %g", ok, view.Fill(), view.FalsePositive(view.Fill()))
 	}
 }
 
 func TestNothingIsConcludedFromTheZeroView(t *testing.T) {
 	var view View
-	if view.Contains(Hashes{}) || view.Fill() != 0 || view.FalsePositive() != 1 {
-		t.Errorf("contains %v, fill %g, false positive %g", view.Contains(Hashes{}), view.Fill(), view.FalsePositive())
+	if view.Contains(Hashes{}) || view.Fill() != 0 || view.FalsePositive(view.Fill()) != 1 {
+		t.Errorf("contains %v, fill %g, false positive %g", view.Contains(Hashes{}), view.Fill(), view.FalsePositive(view.Fill()))
 	}
 }
 
@@ -181,7 +181,7 @@ func TestReadingAFilterDoesNotAllocate(t *testing.T) {
 		"ParseLIP":      func() { ParseLIP(bare) },
 		"Contains":      func() { view.Contains(h) },
 		"Fill":          func() { view.Fill() },
-		"FalsePositive": func() { view.FalsePositive() },
+		"FalsePositive": func() { view.FalsePositive(view.Fill()) },
 	} {
 		if got := testing.AllocsPerRun(100, use); got != 0 {
 			t.Errorf("%s: %v allocations", name, got)

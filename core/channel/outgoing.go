@@ -1,8 +1,6 @@
 package channel
 
 import (
-	"math"
-
 	"github.com/libsds/libsds/core/bloom"
 	"github.com/libsds/libsds/core/snapshot"
 	"github.com/libsds/libsds/core/wire"
@@ -197,7 +195,7 @@ func (f *receivedFilter) credible() bool {
 	if !f.measured {
 		f.measured = true
 		f.fill = f.view.Fill()
-		f.falsely = math.Pow(f.fill, float64(f.view.HashCount()))
+		f.falsely = f.view.FalsePositive(f.fill)
 	}
 	return f.fill <= maxTrustedFill
 }
