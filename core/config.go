@@ -51,8 +51,23 @@ type Config struct {
 	MissingDependencyTimeoutMs int64
 	MaxLamportDriftMs          int64
 
+	// StoreSync is when a Backend with transactions makes them.
+	StoreSync StoreSync
+
 	Limits limits.Limits
 }
+
+// StoreSync is how operations and commits go together, for backends with
+// transactions.
+type StoreSync uint8
+
+const (
+	// StoreSyncFull commits each operation by itself.
+	StoreSyncFull StoreSync = iota
+	// StoreSyncBatch lets operations that run at the same time share a commit.
+	// Each still waits for it: nothing is announced before.
+	StoreSyncBatch
+)
 
 // DefaultConfig returns the configuration that holds where the host names
 // nothing.
@@ -188,14 +203,8 @@ var settings = []setting{
 		set:   func(_ *Config, raw json.RawMessage) bool { return string(raw) == `""` },
 		valid: always,
 	},
-	{
-		key:   "storeSync",
-		takes: `one of "full", "batch"`,
-		set: func(_ *Config, raw json.RawMessage) bool {
-			return string(raw) == `"full"` || string(raw) == `"batch"`
-		},
-		valid: always,
-	},
+	choice("storeSync", []string{"full", "batch"}, []StoreSync{StoreSyncFull, StoreSyncBatch},
+		func(c *Config) *StoreSync { return &c.StoreSync }),
 	integer("maxContentBytes", 1, maxBytes, func(c *Config) *int { return &c.Limits.MaxContentBytes }),
 	integer("maxWireBytes", 1, maxBytes, func(c *Config) *int { return &c.Limits.MaxWireBytes }),
 	integer("maxHistoryEntries", 0, maxCount, func(c *Config) *int { return &c.Limits.MaxHistoryEntries }),

@@ -51,6 +51,14 @@ func (o *outbox) put(channelID string, events []Event) {
 	o.trim()
 }
 
+// putAll queues events that say themselves which channel they are of.
+func (o *outbox) putAll(events []Event) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events = append(o.events, events...)
+	o.trim()
+}
+
 func (o *outbox) take() (Event, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -41,19 +42,18 @@ type Options struct {
 // Manager is one participant with its channels. All methods are safe for
 // concurrent use; operations on different channels run side by side.
 type Manager struct {
-	config  Config
-	channel *channel.Config
-	backend persistence.Backend
-	durable bool
-	handler func(Event)
-	logger  *slog.Logger
-	now     func() int64
-	outbox  outbox
+	participantID string
+	config        Config
+	handler       func(Event)
+	logger        *slog.Logger
+	now           func() int64
+	outbox        outbox
 
 	handling sync.Mutex // held while Handler is called
 	decoded  sync.Pool  // of *wire.Message, reused between operations
 
 	mu       sync.RWMutex // guards what follows, and is never held while waiting
+	keeper   *keeper      // of the channels to come
 	channels map[string]*slot
 	closed   bool
 	hints    HintProvider
@@ -79,19 +79,14 @@ func New(o Options) (*Manager, error) {
 		return nil, fail("open", "", err)
 	}
 	m := &Manager{
-		config:   config,
-		backend:  o.Backend,
-		handler:  o.Handler,
-		logger:   o.Logger,
-		now:      o.Now,
-		channels: make(map[string]*slot),
+		participantID: o.ParticipantID,
+		config:        config,
+		handler:       o.Handler,
+		logger:        o.Logger,
+		now:           o.Now,
+		channels:      make(map[string]*slot),
 	}
-	if m.backend == nil {
-		m.backend = persistence.None{}
-	}
-	_, none := m.backend.(persistence.None)
-	m.durable = !none
-	m.channel = config.channelConfig(o.ParticipantID, m.durable)
+	m.keeper = m.newKeeper(o.Backend)
 	if m.logger == nil {
 		m.logger = slog.New(slog.DiscardHandler)
 	}
@@ -184,7 +179,7 @@ func (m *Manager) send(op, channelID string, input channel.Input) ([]byte, error
 	encoded := input.Encoded
 	if input.Op != channel.OpSendSync {
 		// First of all, so that a refused message makes no channel.
-		if err := m.channel.CheckContent(input.Content); err != nil {
+		if err := channel.CheckContent(input.Content, &m.config.Limits); err != nil {
 			return encoded, fail(op, channelID, classify(err))
 		}
 	}
@@ -221,9 +216,6 @@ func (m *Manager) askHints(s *slot) {
 			continue
 		}
 		s.channel.LearnHint(id, hint)
-		if err := m.backend.SetRetrievalHint(s.id, id, hint); err != nil {
-			m.logger.Error("a retrieval hint was not saved", "channel", s.id, "message", id, "error", err)
-		}
 	}
 }
 
@@ -322,59 +314,88 @@ func (m *Manager) RemoveChannel(channelID string) error {
 }
 
 func (m *Manager) remove(s *slot) error {
+	defer s.keeper.alone()()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.removed {
 		return errRemoved
 	}
-	err := m.drop(s.id)
+	err := s.drop()
 	if err == nil || s.channel == nil { // not loaded: the slot was made only for this
 		m.forget(s)
 	}
 	return err
 }
 
-// Reset forgets all channels in memory, what the backend keeps of them first. When that
-// fails, no channel is forgotten, and those that the backend has dropped
-// already are saved again by their next operation.
+// Reset forgets all channels, what the backend keeps of them first: those in
+// memory and, where the backend is a [persistence.Lister], all others too. When
+// that fails, no channel in memory is forgotten, and those that the backend has
+// dropped already are saved again by their next operation.
 func (m *Manager) Reset() error {
+	const op = "reset"
+	slots, err := m.slotsToReset()
+	if err != nil {
+		return fail(op, "", err)
+	}
+	if len(slots) == 0 {
+		return nil
+	}
+	defer slots[0].keeper.alone()()
+	for _, s := range slots { // in one order everywhere, so that two resets cannot deadlock
+		s.mu.Lock()
+		defer s.mu.Unlock()
+	}
+	for i, s := range slots {
+		if s.removed {
+			continue
+		}
+		if err = s.drop(); err != nil {
+			err = fail(op, s.id, err)
+			for _, dropped := range slots[:i] {
+				if !dropped.removed && dropped.channel != nil {
+					dropped.channel.Requeue()
+				}
+			}
+			break
+		}
+	}
+	for _, s := range slots {
+		if err == nil || s.channel == nil { // not loaded: the slot was made only for this
+			m.forget(s)
+		}
+	}
+	return err
+}
+
+// slotsToReset returns the slots of all channels in memory and of those that the
+// backend can name, in the order of their ids.
+func (m *Manager) slotsToReset() ([]*slot, error) {
 	m.mu.RLock()
-	closed := m.closed
+	closed, backend := m.closed, m.keeper.backend
 	slots := maps.Clone(m.channels)
 	m.mu.RUnlock()
 	if closed {
-		return fail("reset", "", ErrClosed)
+		return nil, ErrClosed
 	}
-
-	ids := slices.Sorted(maps.Keys(slots))
-	for _, id := range ids { // in one order everywhere, so that two resets cannot deadlock
-		slots[id].mu.Lock()
-		defer slots[id].mu.Unlock()
-	}
-	for i, id := range ids {
-		if slots[id].removed {
-			continue
+	var kept []string
+	if lister, ok := backend.(persistence.Lister); ok {
+		if err := lister.VisitChannels(func(id string, _ []byte) bool {
+			kept = append(kept, id)
+			return true
+		}); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrPersistence, err)
 		}
-		if err := m.drop(id); err != nil {
-			for _, dropped := range ids[:i] {
-				if s := slots[dropped]; !s.removed && s.channel != nil {
-					s.channel.RequeueHistory()
-				}
+	}
+	for _, id := range kept {
+		if slots[id] == nil {
+			s, err := m.slotToRemove(id)
+			if err != nil {
+				return nil, err
 			}
-			return fail("reset", id, err)
+			slots[id] = s
 		}
 	}
-	for _, id := range ids {
-		m.forget(slots[id])
-	}
-	return nil
-}
-
-func (m *Manager) drop(channelID string) error {
-	if err := m.backend.DropChannel(channelID); err != nil {
-		return fmt.Errorf("%w: %w", ErrPersistence, err)
-	}
-	return nil
+	return slices.SortedFunc(maps.Values(slots), func(a, b *slot) int { return cmp.Compare(a.id, b.id) }), nil
 }
 
 // SetHints sets who is asked for retrieval hints; nil is nobody.

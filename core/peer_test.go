@@ -128,9 +128,15 @@ func (p *peer) unwrap(payload []byte) core.Unwrapped {
 // kept returns what the backend has of a channel.
 func (p *peer) kept(channelID string) snapshot.ChannelData {
 	p.t.Helper()
-	data, err := p.memory.LoadChannel(channelID)
+	kept, err := p.memory.LoadChannel(channelID)
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	data := snapshot.ChannelData{History: kept.History, Hints: kept.Hints}
+	if len(kept.Meta) > 0 {
+		if data.Meta, err = snapshot.DecodeMeta(kept.Meta); err != nil {
+			p.t.Fatal(err)
+		}
 	}
 	return data
 }

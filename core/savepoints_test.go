@@ -98,7 +98,7 @@ var savePoints = []savePoint{
 			return nil
 		},
 		act:   func(alice *peer, _ []byte) error { return wrapOnly(alice, "m") },
-		calls: []string{"SetRetrievalHint c old", "SaveChannelMeta c", "UpdateHistory c +m"},
+		calls: []string{"SaveChannelMeta c", "UpdateHistory c +m", "SetRetrievalHint c old"},
 	},
 	{
 		name:    "wrap without content",

@@ -4,14 +4,18 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 
 	"github.com/libsds/libsds/core/channel"
+	"github.com/libsds/libsds/core/persistence"
+	"github.com/libsds/libsds/core/snapshot"
 )
 
 // schedule is when the periodic tasks are due next, in Unix milliseconds; 0
 // before the first tick.
 type schedule struct {
 	buffers, repairs, sync int64
+	begun                  bool
 }
 
 // latest is the last time that is reckoned with: adding any duration to it
@@ -71,12 +75,17 @@ func (m *Manager) Tick(now int64) (next int64) {
 		m.mu.Unlock()
 		return math.MaxInt64
 	}
+	first := !m.schedule.begun
+	m.schedule.begun = true
 	buffers := due(&m.schedule.buffers, now, m.config.BufferSweepIntervalMs)
 	repairs := due(&m.schedule.repairs, now, m.config.RepairSweepIntervalMs)
 	sync := due(&m.schedule.sync, now, m.config.SyncMessageIntervalMs)
 	next = min(m.schedule.buffers, m.schedule.repairs, m.schedule.sync)
 	m.mu.Unlock()
 
+	if first {
+		m.wake()
+	}
 	if buffers {
 		m.sweep(now, channel.OpSweepBuffers)
 	}
@@ -90,12 +99,46 @@ func (m *Manager) Tick(now int64) (next int64) {
 	return next
 }
 
+// wake loads the channels that an earlier process left with something under way,
+// where the backend can name them: their timers go on without waiting for the
+// host to use them.
+func (m *Manager) wake() {
+	m.mu.RLock()
+	lister, ok := m.keeper.backend.(persistence.Lister)
+	m.mu.RUnlock()
+	if !ok {
+		return
+	}
+	var ids []string
+	err := lister.VisitChannels(func(id string, meta []byte) bool {
+		kept, err := snapshot.DecodeMeta(meta)
+		if len(meta) > 0 && (err != nil || kept.UnderWay()) {
+			ids = append(ids, id)
+		}
+		return true
+	})
+	if err != nil {
+		m.logger.Error("the channels that are kept cannot be listed: their timers wait for their first use", "error", err)
+	}
+	for _, id := range ids {
+		if err := m.EnsureChannel(id); err != nil {
+			m.logger.Error("a channel with something under way cannot be loaded", "channel", id, "error", err)
+		}
+	}
+}
+
 // sweep steps every channel, in the order of their ids.
 func (m *Manager) sweep(now int64, op channel.Op) {
+	var unfinished []*sharedCommit // one for nearly all of them
 	m.visit(func(s *slot) {
 		s.channel.Step(now, channel.Input{Op: op}, &s.effects)
-		m.carryOut(s)
+		if commit := m.carryOut(s); commit != nil && !slices.Contains(unfinished, commit) {
+			unfinished = append(unfinished, commit)
+		}
 	})
+	for _, commit := range unfinished {
+		commit.finish()
+	}
 }
 
 // announceSync tells the host that it is time for sync messages, and in which

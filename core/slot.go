@@ -11,13 +11,19 @@ import (
 
 // slot is a channel and the lock that serialises its operations.
 type slot struct {
-	id string
+	id     string
+	keeper *keeper
 
 	mu      sync.Mutex
 	channel *channel.Channel // nil until it was loaded
 	removed bool             // no longer in Manager.channels
 	effects channel.Effects
 	wanted  []string // ids without a retrieval hint, reused
+
+	// Where operations share commits:
+	joined   *sharedCommit // the last one that the slot joined
+	unsaved  bool          // something changed that no commit has taken up yet
+	withheld []Event       // announced once that is written
 }
 
 // errRemoved is a slot that was removed between being found and being locked.
@@ -79,7 +85,7 @@ func (m *Manager) slot(channelID string) (*slot, error) {
 	if most := m.config.Limits.MaxChannels; most > 0 && len(m.channels) >= most {
 		return nil, fmt.Errorf("%w: there are %d channels, as many as maxChannels allows", ErrLimitExceeded, most)
 	}
-	s := &slot{id: channelID}
+	s := &slot{id: channelID, keeper: m.keeper}
 	m.channels[channelID] = s
 	return s, nil
 }
@@ -95,7 +101,7 @@ func (m *Manager) slotToRemove(channelID string) (*slot, error) {
 	}
 	s := m.channels[channelID]
 	if s == nil {
-		s = &slot{id: channelID}
+		s = &slot{id: channelID, keeper: m.keeper}
 		m.channels[channelID] = s
 	}
 	return s, nil
@@ -130,72 +136,31 @@ func (m *Manager) operate(op, channelID string, find func(string) (*slot, error)
 	}
 }
 
-// operateOn runs step on a locked and loaded slot and carries out its effects.
+// operateOn runs step on a slot and carries out its effects.
 func (m *Manager) operateOn(s *slot, step func(*slot) error) error {
+	unfinished, err := m.stepOn(s, step)
+	unfinished.finish()
+	return err
+}
+
+// stepOn is operateOn while the slot is locked, and loads the channel first if
+// nobody has yet.
+func (m *Manager) stepOn(s *slot, step func(*slot) error) (unfinished *sharedCommit, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.removed {
-		return errRemoved
+		return nil, errRemoved
 	}
 	if s.channel == nil {
 		if err := m.load(s); err != nil {
 			m.forget(s)
-			return err
+			return nil, err
 		}
 	}
 	if err := step(s); err != nil {
-		return classify(err)
+		return nil, classify(err)
 	}
-	m.carryOut(s)
-	return nil
-}
-
-// load bootstraps the channel of a locked slot from the backend.
-func (m *Manager) load(s *slot) error {
-	data, err := m.backend.LoadChannel(s.id)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPersistence, err)
-	}
-	restored, irregular, err := channel.Restore(s.id, m.channel, &data)
-	if err != nil {
-		return fmt.Errorf("%w: what is kept of the channel is damaged: %w", ErrPersistence, err)
-	}
-	if irregular != (channel.Irregularities{}) {
-		m.logger.Warn("a backend's history was mended", "channel", s.id, "unordered", irregular.Unordered, "duplicates", irregular.Duplicates)
-	}
-	s.channel = restored
-	return nil
-}
-
-// carryOut does what the effects of the last step ask for: first the state is
-// offered to the backend, then the events are queued, in the order of the
-// channel's operations because the slot is still locked.
-func (m *Manager) carryOut(s *slot) {
-	if m.durable {
-		m.save(s)
-	}
-	m.outbox.put(s.id, s.effects.Events)
-	s.effects.Release()
-}
-
-func (m *Manager) save(s *slot) {
-	if s.effects.Changed {
-		if err := m.backend.SaveChannelMeta(s.id, s.channel.Meta()); err != nil {
-			m.logger.Error("a channel was not saved; the next save holds everything", "channel", s.id, "error", err)
-		}
-	}
-	if s.channel.PendingLen() == 0 {
-		return
-	}
-	err := m.backend.UpdateHistory(s.id, s.channel.PendingHistory())
-	if err == nil {
-		s.channel.HistorySaved()
-		return
-	}
-	m.logger.Error("a history update was not saved; the next operation tries again", "channel", s.id, "error", err)
-	if pending := s.channel.PendingLen(); pending > m.config.MaxMessageHistory {
-		m.logger.Error("the backend is stuck: more changes wait than the log has messages", "channel", s.id, "pending", pending)
-	}
+	return m.carryOut(s), nil
 }
 
 // handle hands waiting events to the handler, one at a time and in order. Who

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libsds/libsds/core"
-	"github.com/libsds/libsds/core/snapshot"
+	"github.com/libsds/libsds/core/persistence"
 )
 
 func TestUnwrapTellsWhatItReceived(t *testing.T) {
@@ -86,7 +86,7 @@ func TestIrregularHistoryIsMendedAndLogged(t *testing.T) {
 			history = append(history, slices.Clone(regular[i]))
 		}
 		var logged bytes.Buffer
-		m, err := core.New(core.Options{Backend: damaged{data: snapshot.ChannelData{History: history}}, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+		m, err := core.New(core.Options{Backend: damaged{kept: persistence.Kept{History: history}}, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}

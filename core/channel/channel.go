@@ -85,7 +85,10 @@ type Channel struct {
 	asking   repairBuffer // the outgoing repair buffer: what we may ask for
 	asked    repairBuffer // the incoming repair buffer: what we may answer
 	met      metSet
-	pending  pendingHistory
+
+	pending      pendingHistory
+	pendingHints []string // ids whose retrieval hint the backend has not confirmed
+	metaSize     int      // how long the last snapshot was
 
 	scratch scratch
 }
@@ -219,9 +222,7 @@ func (c *Channel) record(e *entry) {
 	c.outgoing.joinedLog(e)
 	e.delivered = c.operation
 	c.met.remove(e.id)
-	if c.cfg.Durable {
-		c.pending.append(e.id)
-	}
+	c.changed(e)
 	c.resolve(e.id)
 }
 
@@ -249,8 +250,13 @@ func (c *Channel) evict() {
 // evicted keeps the rest of the channel true to the log.
 func (c *Channel) evicted(e *entry) {
 	c.outgoing.leftLog(e)
+	c.changed(e)
+}
+
+// changed queues a message that joined the log or left it for the backend.
+func (c *Channel) changed(e *entry) {
 	if c.cfg.Durable {
-		c.pending.evict(e.id)
+		c.pending.touch(e.id, e.lamport)
 	}
 }
 

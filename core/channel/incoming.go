@@ -14,6 +14,8 @@ type waiting struct {
 	receivedAt int64
 	size       int
 	place      *list.Element
+	// saved is what a snapshot says of the wait, nil once that has changed.
+	saved []byte
 }
 
 // missing is one dependency of a waiting message.
@@ -73,6 +75,7 @@ func (b *incoming) resolve(id string, ready *readyQueue) {
 	delete(b.byMissing, id)
 	for _, r := range references {
 		r.message.missing[r.index].resolved = true
+		r.message.saved = nil
 		r.message.open--
 		if r.message.open == 0 {
 			b.drop(r.message)
@@ -144,7 +147,7 @@ func (c *Channel) sweepIncoming(now int64, effects *Effects) {
 		// what was kept without a time waits from now on.
 		w := element.Value.(*waiting)
 		if w.receivedAt == 0 || w.receivedAt > now {
-			w.receivedAt = now
+			w.receivedAt, w.saved = now, nil
 		}
 	}
 	for {

@@ -3,8 +3,6 @@ package channel
 import (
 	"fmt"
 	"testing"
-
-	"github.com/libsds/libsds/core/snapshot"
 )
 
 func bounded(history int) func(*Config) { return func(c *Config) { c.MaxHistory = history } }
@@ -86,7 +84,7 @@ func TestLogLargerThanItsBoundShrinksWithTheNextOperation(t *testing.T) {
 	expect(t, "log after an operation that failed", restarted.log.len(), 10)
 	restarted.sweepRepairs()
 	expect(t, "log after the first operation", restarted.logIDs(), []string{"b6", "b7", "b8", "b9"})
-	expect(t, "pending", restarted.PendingHistory(), snapshot.HistoryUpdate{Evict: []string{"b0", "b1", "b2", "b3", "b4", "b5"}})
+	expect(t, "evicted", restarted.PendingHistory().Evict, []string{"b0", "b1", "b2", "b3", "b4", "b5"})
 }
 
 func TestHasNews(t *testing.T) {

@@ -36,15 +36,6 @@ func (s *metSet) remove(id string) {
 	}
 }
 
-// ids lists the set, oldest first.
-func (s *metSet) ids() []string {
-	ids := make([]string, 0, len(s.byID))
-	for element := s.order.Front(); element != nil; element = element.Next() {
-		ids = append(ids, element.Value.(string))
-	}
-	return ids
-}
-
 // markMet takes the host's word for dependencies that it has by other means.
 func (c *Channel) markMet(ids []string, effects *Effects) {
 	effects.Changed = true

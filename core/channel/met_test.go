@@ -44,7 +44,7 @@ func TestMarkMetOfALoggedMessageIsNotNoted(t *testing.T) {
 	p := newPeer(t, "alice")
 	p.take(message("b1", 1000))
 	p.markMet("b1")
-	expect(t, "met", p.Meta().Met, []string{})
+	expect(t, "met", p.Meta().Met, nil)
 	expect(t, "ids in the filter", p.filter.Len(), 1)
 }
 

@@ -117,6 +117,15 @@ func (p *peer) markMet(ids ...string) { p.t.Helper(); p.step(Input{Op: OpMarkMet
 func (p *peer) sweepBuffers()         { p.t.Helper(); p.step(Input{Op: OpSweepBuffers}) }
 func (p *peer) sweepRepairs()         { p.t.Helper(); p.step(Input{Op: OpSweepRepairs}) }
 
+// Meta is what the channel's snapshot says.
+func (c *Channel) Meta() *snapshot.ChannelMeta {
+	meta, err := snapshot.DecodeMeta(c.AppendMeta(nil))
+	if err != nil {
+		panic(err)
+	}
+	return meta
+}
+
 // restarted is the peer as its snapshot and log describe it.
 func (p *peer) restarted() *peer {
 	p.t.Helper()

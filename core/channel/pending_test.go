@@ -67,18 +67,72 @@ func TestPendingHistoryOfAMessageSentAgainIsTheNewOne(t *testing.T) {
 	expect(t, "lamport", update.Append[0].Lamport, uint64(1001))
 }
 
-func TestRequeueHistoryIsTheWholeLog(t *testing.T) {
+func TestPendingHistoryNamesTheKeyThatAMessageSentAgainLeaves(t *testing.T) {
+	p := newPeer(t, "alice", bounded(1))
+	p.send("m1")
+	p.HistorySaved()
+	p.send("m1")
+	update := p.PendingHistory()
+	expect(t, "appended", appended(update), []string{"m1"})
+	expect(t, "evicted", update.Evict, nil)
+	expect(t, "gone", update.Gone, []snapshot.HistoryKey{{MessageID: "m1", Lamport: 1000}})
+
+	p.send("m2") // evicts m1, of which the backend may have either
+	update = p.PendingHistory()
+	expect(t, "appended after the eviction", appended(update), []string{"m2"})
+	expect(t, "evicted after the eviction", update.Evict, []string{"m1"})
+	expect(t, "gone after the eviction", update.Gone, []snapshot.HistoryKey{{MessageID: "m1", Lamport: 1000}, {MessageID: "m1", Lamport: 1001}})
+}
+
+func TestHistoryUnsavedIsPendingAgainAsTheLogIsNow(t *testing.T) {
+	p := newPeer(t, "alice", bounded(2))
+	p.send("m1")
+	p.send("m2")
+	update := p.PendingHistory()
+	p.HistorySaved()
+	p.send("m3") // evicts m1, meanwhile
+	p.HistorySaved()
+	p.HistoryUnsaved(&update)
+	update = p.PendingHistory()
+	expect(t, "appended", appended(update), []string{"m2"})
+	expect(t, "evicted", update.Evict, []string{"m1"})
+}
+
+func TestPendingHintsAreThoseOfTheLogThatWereNotSaved(t *testing.T) {
+	p := newPeer(t, "alice", bounded(2))
+	p.send("m1")
+	p.send("m2")
+	p.LearnHint("m2", []byte("two"))
+	p.LearnHint("m1", []byte("one"))
+	want := []snapshot.RetrievalHint{{MessageID: "m2", Hint: []byte("two")}, {MessageID: "m1", Hint: []byte("one")}}
+	expect(t, "hints", p.PendingHints(), want)
+	expect(t, "until they are saved", p.PendingHints(), want)
+	p.HintsSaved()
+	expect(t, "once they are saved", p.PendingHints(), nil)
+	p.HintUnsaved("m1")
+	p.HintUnsaved("m2")
+	p.HintUnsaved("m2")
+	p.send("m3") // evicts m1
+	expect(t, "once one is gone", p.PendingHints(), want[:1])
+}
+
+func TestRequeueIsTheWholeLogAndItsHints(t *testing.T) {
 	p := newPeer(t, "alice")
 	p.send("m2")
 	p.send("m1")
+	p.LearnHint("m1", []byte("where"))
 	p.HistorySaved()
-	p.RequeueHistory()
+	p.HintsSaved()
+	p.Requeue()
 	expect(t, "appended", appended(p.PendingHistory()), []string{"m2", "m1"})
+	expect(t, "hints", p.PendingHints(), []snapshot.RetrievalHint{{MessageID: "m1", Hint: []byte("where")}})
 }
 
 func TestNothingIsPendingWithoutABackend(t *testing.T) {
 	p := newPeer(t, "alice", bounded(1), func(c *Config) { c.Durable = false })
 	p.send("m1")
 	p.send("m2")
+	p.LearnHint("m2", []byte("where"))
+	expect(t, "hints", p.PendingHints(), nil)
 	expect(t, "pending", p.PendingLen(), 0)
 }

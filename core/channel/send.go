@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/libsds/libsds/core/farmhash"
+	"github.com/libsds/libsds/core/limits"
 	"github.com/libsds/libsds/core/wire"
 )
 
@@ -55,6 +56,7 @@ func (c *Channel) displace(id string) (known bool) {
 	}
 	if e := c.log.get(id); e != nil {
 		c.log.remove(e)
+		c.changed(e)
 		known = true
 	}
 	if w := c.incoming.get(id); w != nil {
@@ -99,7 +101,7 @@ func (c *Channel) refuse(input Input) error {
 	if input.Op != OpSend && input.Op != OpSendEphemeral {
 		return nil
 	}
-	if err := c.cfg.CheckContent(input.Content); err != nil || input.Op == OpSendEphemeral {
+	if err := CheckContent(input.Content, &c.cfg.Limits); err != nil || input.Op == OpSendEphemeral {
 		return err
 	}
 	if n := c.outgoing.len(); n >= c.cfg.Limits.MaxOutgoingMessages && c.unacknowledged(input.MessageID) == nil {
@@ -110,12 +112,12 @@ func (c *Channel) refuse(input Input) error {
 
 // CheckContent tells why content cannot be sent: it wraps ErrEmptyContent or
 // ErrContentSize, or is nil.
-func (cfg *Config) CheckContent(content []byte) error {
+func CheckContent(content []byte, l *limits.Limits) error {
 	if len(content) == 0 {
 		return ErrEmptyContent
 	}
-	if len(content) > cfg.Limits.MaxContentBytes {
-		return fmt.Errorf("%w: %d bytes, more than maxContentBytes (%d)", ErrContentSize, len(content), cfg.Limits.MaxContentBytes)
+	if len(content) > l.MaxContentBytes {
+		return fmt.Errorf("%w: %d bytes, more than maxContentBytes (%d)", ErrContentSize, len(content), l.MaxContentBytes)
 	}
 	return nil
 }
@@ -148,7 +150,12 @@ func (c *Channel) HintsWanted(ids []string) []string {
 // LearnHint keeps a retrieval hint with a message of the log. The bytes are
 // the channel's from then on.
 func (c *Channel) LearnHint(messageID string, hint []byte) {
-	if e := c.log.get(messageID); e != nil && len(hint) > 0 {
-		e.hint = hint
+	e := c.log.get(messageID)
+	if e == nil || len(hint) == 0 {
+		return
+	}
+	e.hint = hint
+	if c.cfg.Durable {
+		c.HintUnsaved(e.id)
 	}
 }

@@ -18,38 +18,50 @@ var keptLimits = limits.Limits{
 	MaxIDBytes:        math.MaxInt,
 }
 
-// Meta describes the channel as it is now, beside its log.
-func (c *Channel) Meta() *snapshot.ChannelMeta {
-	meta := &snapshot.ChannelMeta{Lamport: c.clock, Met: c.met.ids()}
-	if n := c.outgoing.len(); n > 0 {
-		meta.Outgoing = make([]snapshot.Unacknowledged, n)
-		for i := range c.outgoing.items {
-			u := c.outgoing.items[i].message
-			meta.Outgoing[i] = snapshot.Unacknowledged{
-				Message: u.entry.stored.Bytes(), SendTime: u.sentAt, Attempts: u.attempts,
-				Witnesses: append([]snapshot.Witness(nil), u.witnesses...),
-			}
-		}
+// AppendMeta appends the snapshot of the channel as it is now, beside its log,
+// to dst and returns the result: the blob of a snapshot.ChannelMeta. It grows
+// with what is in flight.
+func (c *Channel) AppendMeta(dst []byte) []byte {
+	w := snapshot.NewMetaWriter(dst, c.metaSize, c.clock)
+	for i := range c.outgoing.items {
+		u := c.outgoing.items[i].message
+		w.Outgoing(&snapshot.Unacknowledged{
+			Message: u.entry.stored.Bytes(), SendTime: u.sentAt, Attempts: u.attempts, Witnesses: u.witnesses,
+		})
 	}
 	for element := c.incoming.arrival.Front(); element != nil; element = element.Next() {
-		w := element.Value.(*waiting)
-		incoming := snapshot.Incoming{Message: w.entry.stored.Bytes(), ReceivedTime: w.receivedAt}
-		for _, dependency := range w.lacks() {
-			incoming.Missing = append(incoming.Missing, historyEntry(dependency))
-		}
-		meta.Incoming = append(meta.Incoming, incoming)
+		message := element.Value.(*waiting)
+		w.Incoming(message.entry.stored.Bytes(), message.snapshot())
 	}
 	c.asking.all(func(item *repairItem) {
-		meta.OutgoingRepair = append(meta.OutgoingRepair, snapshot.OutgoingRepair{
-			Entry: historyEntry(item.entry), TReq: item.due, FirstDue: item.firstDue,
-		})
+		w.OutgoingRepair(&snapshot.OutgoingRepair{Entry: historyEntry(item.entry), TReq: item.due, FirstDue: item.firstDue})
 	})
 	c.asked.all(func(item *repairItem) {
-		meta.IncomingRepair = append(meta.IncomingRepair, snapshot.IncomingRepair{
+		w.IncomingRepair(&snapshot.IncomingRepair{
 			Entry: historyEntry(item.entry), Message: item.message.stored.Bytes(), TResp: item.due,
 		})
 	})
-	return meta
+	for element := c.met.order.Front(); element != nil; element = element.Next() {
+		w.Met(element.Value.(string))
+	}
+	blob := w.Bytes()
+	c.metaSize = len(blob) - len(dst)
+	return blob
+}
+
+// snapshot is what is kept of the message beside its bytes. It is made when it
+// has changed: a peer can let many messages wait for thousands each.
+func (w *waiting) snapshot() []byte {
+	if w.saved == nil {
+		missing := make([]snapshot.HistoryEntry, 0, w.open)
+		for i := range w.missing {
+			if !w.missing[i].resolved {
+				missing = append(missing, historyEntry(w.missing[i].Dependency))
+			}
+		}
+		w.saved = snapshot.AppendWait(nil, missing, w.receivedAt)
+	}
+	return w.saved
 }
 
 func historyEntry(e wire.Entry) snapshot.HistoryEntry {
@@ -91,7 +103,9 @@ func Restore(id string, cfg *Config, data *snapshot.ChannelData) (*Channel, Irre
 	}
 	c.log.all(func(e *entry) { c.filter.Add(c.filter.Scheme().Sum(e.id)) })
 	for _, hint := range data.Hints {
-		c.LearnHint(hint.MessageID, hint.Hint)
+		if e := c.log.get(hint.MessageID); e != nil && len(hint.Hint) > 0 {
+			e.hint = hint.Hint
+		}
 	}
 	if data.Meta != nil {
 		if err := c.restoreMeta(data.Meta); err != nil {

@@ -88,7 +88,7 @@ func (f *Faulty) strike(procedure Procedure) error {
 }
 
 // SaveChannelMeta fails or passes the call on.
-func (f *Faulty) SaveChannelMeta(channelID string, meta *snapshot.ChannelMeta) error {
+func (f *Faulty) SaveChannelMeta(channelID string, meta []byte) error {
 	if err := f.strike(SaveChannelMeta); err != nil {
 		return err
 	}
@@ -104,9 +104,9 @@ func (f *Faulty) UpdateHistory(channelID string, update snapshot.HistoryUpdate) 
 }
 
 // LoadChannel fails or passes the call on.
-func (f *Faulty) LoadChannel(channelID string) (snapshot.ChannelData, error) {
+func (f *Faulty) LoadChannel(channelID string) (Kept, error) {
 	if err := f.strike(LoadChannel); err != nil {
-		return snapshot.ChannelData{}, err
+		return Kept{}, err
 	}
 	return f.inner.LoadChannel(channelID)
 }

@@ -3,6 +3,7 @@ package persistence
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -18,7 +19,7 @@ type Memory struct {
 }
 
 type memoryChannel struct {
-	meta    *snapshot.ChannelMeta
+	meta    []byte
 	history map[string]snapshot.HistoryRecord
 	hints   map[string][]byte
 }
@@ -36,12 +37,11 @@ func (m *Memory) channel(id string) *memoryChannel {
 	return c
 }
 
-// SaveChannelMeta keeps meta, which the manager makes anew for every save.
-func (m *Memory) SaveChannelMeta(channelID string, meta *snapshot.ChannelMeta) error {
+// SaveChannelMeta keeps a copy of meta.
+func (m *Memory) SaveChannelMeta(channelID string, meta []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	kept := *meta
-	m.channel(channelID).meta = &kept
+	m.channel(channelID).meta = bytes.Clone(meta)
 	return nil
 }
 
@@ -61,12 +61,12 @@ func (m *Memory) UpdateHistory(channelID string, update snapshot.HistoryUpdate) 
 }
 
 // LoadChannel returns what was kept.
-func (m *Memory) LoadChannel(channelID string) (snapshot.ChannelData, error) {
+func (m *Memory) LoadChannel(channelID string) (Kept, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.channels[channelID]
 	if c == nil {
-		return snapshot.ChannelData{}, nil
+		return Kept{}, nil
 	}
 	records := make([]snapshot.HistoryRecord, 0, len(c.history))
 	for _, record := range c.history {
@@ -75,14 +75,14 @@ func (m *Memory) LoadChannel(channelID string) (snapshot.ChannelData, error) {
 	slices.SortFunc(records, func(a, b snapshot.HistoryRecord) int {
 		return cmp.Or(cmp.Compare(a.Lamport, b.Lamport), cmp.Compare(a.MessageID, b.MessageID))
 	})
-	data := snapshot.ChannelData{Meta: c.meta}
+	kept := Kept{Meta: bytes.Clone(c.meta)}
 	for _, record := range records {
-		data.History = append(data.History, record.Message)
+		kept.History = append(kept.History, record.Message)
 		if hint := c.hints[record.MessageID]; hint != nil {
-			data.Hints = append(data.Hints, snapshot.RetrievalHint{MessageID: record.MessageID, Hint: hint})
+			kept.Hints = append(kept.Hints, snapshot.RetrievalHint{MessageID: record.MessageID, Hint: hint})
 		}
 	}
-	return data, nil
+	return kept, nil
 }
 
 // DropChannel forgets the channel.
@@ -98,5 +98,17 @@ func (m *Memory) SetRetrievalHint(channelID, messageID string, hint []byte) erro
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.channel(channelID).hints[messageID] = bytes.Clone(hint)
+	return nil
+}
+
+// VisitChannels visits the channels in the order of their ids.
+func (m *Memory) VisitChannels(visit func(channelID string, meta []byte) bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(m.channels)) {
+		if !visit(id, m.channels[id].meta) {
+			break
+		}
+	}
 	return nil
 }

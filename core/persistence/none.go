@@ -6,13 +6,13 @@ import "github.com/libsds/libsds/core/snapshot"
 type None struct{}
 
 // SaveChannelMeta does nothing.
-func (None) SaveChannelMeta(string, *snapshot.ChannelMeta) error { return nil }
+func (None) SaveChannelMeta(string, []byte) error { return nil }
 
 // UpdateHistory does nothing.
 func (None) UpdateHistory(string, snapshot.HistoryUpdate) error { return nil }
 
 // LoadChannel finds nothing.
-func (None) LoadChannel(string) (snapshot.ChannelData, error) { return snapshot.ChannelData{}, nil }
+func (None) LoadChannel(string) (Kept, error) { return Kept{}, nil }
 
 // DropChannel does nothing.
 func (None) DropChannel(string) error { return nil }

@@ -54,7 +54,7 @@ func (r *Recording) note(call Call) {
 }
 
 // SaveChannelMeta passes the call on and notes it.
-func (r *Recording) SaveChannelMeta(channelID string, meta *snapshot.ChannelMeta) error {
+func (r *Recording) SaveChannelMeta(channelID string, meta []byte) error {
 	err := r.inner.SaveChannelMeta(channelID, meta)
 	r.note(Call{Procedure: SaveChannelMeta, ChannelID: channelID, Err: err})
 	return err
@@ -72,7 +72,7 @@ func (r *Recording) UpdateHistory(channelID string, update snapshot.HistoryUpdat
 }
 
 // LoadChannel passes the call on and notes it.
-func (r *Recording) LoadChannel(channelID string) (snapshot.ChannelData, error) {
+func (r *Recording) LoadChannel(channelID string) (Kept, error) {
 	data, err := r.inner.LoadChannel(channelID)
 	r.note(Call{Procedure: LoadChannel, ChannelID: channelID, Err: err})
 	return data, err

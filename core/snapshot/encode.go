@@ -10,9 +10,26 @@ import (
 // shares no memory with m. Who saves often passes the memory of an earlier
 // blob, cut to no length: a fresh one costs more than what is written.
 func AppendMeta(dst []byte, m *ChannelMeta) []byte {
-	w := writer{out: slices.Grow(dst, room(m))}
-	w.meta(m)
-	return w.out
+	w := NewMetaWriter(dst, room(m), m.Lamport)
+	for i := range m.Outgoing {
+		w.Outgoing(&m.Outgoing[i])
+	}
+	var wait []byte
+	for i := range m.Incoming {
+		in := &m.Incoming[i]
+		wait = AppendWait(wait[:0], in.Missing, in.ReceivedTime)
+		w.Incoming(in.Message, wait)
+	}
+	for i := range m.OutgoingRepair {
+		w.OutgoingRepair(&m.OutgoingRepair[i])
+	}
+	for i := range m.IncomingRepair {
+		w.IncomingRepair(&m.IncomingRepair[i])
+	}
+	for _, id := range m.Met {
+		w.Met(id)
+	}
+	return w.Bytes()
 }
 
 // AppendData appends the blob of d to dst and returns the result. The blob
@@ -29,7 +46,7 @@ func AppendData(dst []byte, d *ChannelData) []byte {
 	}
 	w := writer{out: slices.Grow(dst, n)}
 	start := w.begin(dataMeta)
-	w.meta(meta)
+	w.out = AppendMeta(w.out, meta)
 	w.end(start)
 	for _, message := range d.History {
 		w.bytes(dataMessage, message)
@@ -84,26 +101,6 @@ func room(m *ChannelMeta) int {
 	return n
 }
 
-func (w *writer) meta(m *ChannelMeta) {
-	w.varint(metaVersion, SchemaVersion)
-	w.varint(metaLamport, m.Lamport)
-	for i := range m.Outgoing {
-		w.unacknowledged(&m.Outgoing[i])
-	}
-	for i := range m.Incoming {
-		w.incoming(&m.Incoming[i])
-	}
-	for i := range m.OutgoingRepair {
-		w.outgoingRepair(&m.OutgoingRepair[i])
-	}
-	for i := range m.IncomingRepair {
-		w.incomingRepair(&m.IncomingRepair[i])
-	}
-	for _, id := range m.Met {
-		w.string(metaMet, id)
-	}
-}
-
 func (w *writer) unacknowledged(u *Unacknowledged) {
 	start := w.begin(metaOutgoing)
 	w.bytes(unackedMessage, u.Message)
@@ -118,23 +115,21 @@ func (w *writer) unacknowledged(u *Unacknowledged) {
 	w.end(start)
 }
 
-func (w *writer) incoming(in *Incoming) {
-	start := w.begin(metaIncoming)
-	w.bytes(incomingMessage, in.Message)
+// wait writes all of an Incoming but its message.
+func (w *writer) wait(entries []HistoryEntry, receivedTime int64) {
 	details := 0 // up to the last that says something
-	for i, missing := range in.Missing {
-		w.string(incomingMissing, missing.MessageID)
-		if missing.SenderID != "" || len(missing.RetrievalHint) > 0 {
+	for i := range entries {
+		w.string(incomingMissing, entries[i].MessageID)
+		if entries[i].SenderID != "" || len(entries[i].RetrievalHint) > 0 {
 			details = i + 1
 		}
 	}
-	w.optionalVarint(incomingReceived, uint64(in.ReceivedTime))
-	for i := range in.Missing[:details] {
+	w.optionalVarint(incomingReceived, uint64(receivedTime))
+	for i := range entries[:details] {
 		inner := w.begin(incomingDetail)
-		w.detail(&in.Missing[i])
+		w.detail(&entries[i])
 		w.end(inner)
 	}
-	w.end(start)
 }
 
 func (w *writer) outgoingRepair(r *OutgoingRepair) {

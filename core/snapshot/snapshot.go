@@ -43,6 +43,11 @@ type ChannelMeta struct {
 	Met []string
 }
 
+// UnderWay tells whether time alone would make the channel do something.
+func (m *ChannelMeta) UnderWay() bool {
+	return len(m.Outgoing)+len(m.Incoming)+len(m.OutgoingRepair)+len(m.IncomingRepair) > 0
+}
+
 // Unacknowledged is an own message that nobody is known to have received.
 type Unacknowledged struct {
 	Message  []byte
@@ -97,11 +102,26 @@ type HistoryRecord struct {
 	Message   []byte
 }
 
-// HistoryUpdate is a change of the log: first what joins it, then the ids that
-// leave it. No id is in both.
+// HistoryUpdate is a change of the log: what joins it, and the ids that leave
+// it. No id is in both.
 type HistoryUpdate struct {
 	Append []HistoryRecord
 	Evict  []string
+	// Gone are the keys that hold nothing any more: those of Evict, and those of
+	// messages in whose place Append puts one of the same id. It is for backends
+	// whose key is not the id alone, and is no part of a blob.
+	Gone []HistoryKey
+}
+
+// HistoryKey is what the log is ordered by.
+type HistoryKey struct {
+	MessageID string
+	Lamport   uint64
+}
+
+// Empty tells whether the update changes nothing.
+func (u *HistoryUpdate) Empty() bool {
+	return len(u.Append) == 0 && len(u.Gone) == 0 && len(u.Evict) == 0
 }
 
 // RetrievalHint is what the host said about where a message can be fetched.

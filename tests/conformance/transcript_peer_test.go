@@ -203,9 +203,13 @@ type recordingBackend struct {
 	clocks map[string]uint64 // what a channel that was never saved begins with
 }
 
-func (b *recordingBackend) SaveChannelMeta(channelID string, meta *snapshot.ChannelMeta) error {
+func (b *recordingBackend) SaveChannelMeta(channelID string, meta []byte) error {
 	b.calls = append(b.calls, describeCall("saveChannelMeta", channelID))
-	b.saved[channelID] = meta
+	saved, err := snapshot.DecodeMeta(meta)
+	if err != nil {
+		return err
+	}
+	b.saved[channelID] = saved
 	return b.Memory.SaveChannelMeta(channelID, meta)
 }
 
@@ -218,13 +222,13 @@ func (b *recordingBackend) UpdateHistory(channelID string, update snapshot.Histo
 	return b.Memory.UpdateHistory(channelID, update)
 }
 
-func (b *recordingBackend) LoadChannel(channelID string) (snapshot.ChannelData, error) {
+func (b *recordingBackend) LoadChannel(channelID string) (persistence.Kept, error) {
 	b.calls = append(b.calls, describeCall("loadChannel", channelID))
-	data, err := b.Memory.LoadChannel(channelID)
-	if data.Meta == nil {
-		data.Meta = &snapshot.ChannelMeta{Lamport: b.clocks[channelID]}
+	kept, err := b.Memory.LoadChannel(channelID)
+	if len(kept.Meta) == 0 {
+		kept.Meta = snapshot.AppendMeta(nil, &snapshot.ChannelMeta{Lamport: b.clocks[channelID]})
 	}
-	return data, err
+	return kept, err
 }
 
 func (b *recordingBackend) DropChannel(channelID string) error {
@@ -240,12 +244,12 @@ func (b *recordingBackend) SetRetrievalHint(channelID, messageID string, hint []
 // history lists the ids of the log that is kept, in its order.
 func (b *recordingBackend) history(t *testing.T, channelID string) []string {
 	t.Helper()
-	data, err := b.Memory.LoadChannel(channelID)
+	kept, err := b.Memory.LoadChannel(channelID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ids []string
-	for _, message := range data.History {
+	for _, message := range kept.History {
 		ids = append(ids, decodeMessage(t, message).ID)
 	}
 	return ids

@@ -1,0 +1,194 @@
+package core
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/libsds/libsds/core/channel"
+	"github.com/libsds/libsds/core/persistence"
+	"github.com/libsds/libsds/core/snapshot"
+)
+
+// keeper is how a manager keeps its channels: a backend, and what follows from
+// what it can do.
+type keeper struct {
+	backend persistence.Backend
+	// committer is the backend if it has transactions, else nil.
+	committer persistence.Committer
+	// sharing is not nil if operations share their commits.
+	sharing *sharing
+	// durable is whether there is anything to save to.
+	durable bool
+	// channel is what the channels are told.
+	channel *channel.Config
+}
+
+// newKeeper returns the keeper of a backend; nil keeps nothing.
+func (m *Manager) newKeeper(backend persistence.Backend) *keeper {
+	if backend == nil {
+		backend = persistence.None{}
+	}
+	k := &keeper{backend: backend}
+	_, none := backend.(persistence.None)
+	k.durable = !none
+	k.channel = m.config.channelConfig(m.participantID, k.durable)
+	k.committer, _ = backend.(persistence.Committer)
+	if k.committer != nil && m.config.StoreSync == StoreSyncBatch {
+		k.sharing = &sharing{manager: m, committer: k.committer}
+	}
+	return k
+}
+
+// SetBackend sets what keeps the channels; nil keeps nothing. It must come
+// before the first channel.
+//
+// Errors: ErrInvalidArgument when there are channels already, or when the
+// configuration names a store of its own; ErrClosed.
+func (m *Manager) SetBackend(backend persistence.Backend) error {
+	const op = "set backend"
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return fail(op, "", ErrClosed)
+	case len(m.channels) > 0:
+		return fail(op, "", fmt.Errorf("%w: there are channels already; set it before the first", ErrInvalidArgument))
+	}
+	m.keeper = m.newKeeper(backend)
+	return nil
+}
+
+// alone keeps shared commits from being written until the returned function is
+// called, so that none brings back what is dropped meanwhile. It comes before
+// locking a slot.
+func (k *keeper) alone() (release func()) {
+	if k.sharing == nil {
+		return func() {}
+	}
+	k.sharing.writing.Lock()
+	return k.sharing.writing.Unlock
+}
+
+// load bootstraps the channel of a locked slot from the backend.
+func (m *Manager) load(s *slot) error {
+	kept, err := s.keeper.backend.LoadChannel(s.id)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrPersistence, err)
+	}
+	data := snapshot.ChannelData{History: kept.History, Hints: kept.Hints}
+	if len(kept.Meta) > 0 {
+		if data.Meta, err = snapshot.DecodeMeta(kept.Meta); err != nil {
+			return fmt.Errorf("%w: what is kept of the channel is damaged: %w", ErrPersistence, err)
+		}
+	}
+	restored, irregular, err := channel.Restore(s.id, s.keeper.channel, &data)
+	if err != nil {
+		return fmt.Errorf("%w: what is kept of the channel is damaged: %w", ErrPersistence, err)
+	}
+	if irregular != (channel.Irregularities{}) {
+		m.logger.Warn("a backend's history was mended", "channel", s.id, "unordered", irregular.Unordered, "duplicates", irregular.Duplicates)
+	}
+	s.channel = restored
+	return nil
+}
+
+// carryOut does what the effects of the last step ask for: first the state is
+// offered to the backend, then the events are queued, in the order of the
+// channel's operations because the slot is still locked. A commit that it
+// returns is yet to be finished, with the slot unlocked.
+func (m *Manager) carryOut(s *slot) (unfinished *sharedCommit) {
+	changed := s.effects.Changed || s.channel.PendingLen() > 0 || len(s.channel.PendingHints()) > 0
+	switch {
+	case !s.keeper.durable || !changed:
+	case s.keeper.sharing != nil:
+		unfinished = s.keeper.sharing.join(s)
+	case s.keeper.committer != nil:
+		m.commit(s)
+	default:
+		m.save(s)
+	}
+	if unfinished == nil {
+		m.outbox.put(s.id, s.effects.Events)
+	}
+	s.effects.Release()
+	return unfinished
+}
+
+// metas are buffers for snapshots, which backends read during their call only.
+var metas = sync.Pool{New: func() any { return new([]byte) }}
+
+// mostMetaKept is the size up to which a buffer is used again.
+const mostMetaKept = 1 << 20
+
+// withMeta calls use with the snapshot of a locked channel.
+func withMeta(c *channel.Channel, use func(meta []byte)) {
+	buffer := metas.Get().(*[]byte)
+	meta := c.AppendMeta((*buffer)[:0])
+	use(meta)
+	if cap(meta) <= mostMetaKept {
+		*buffer = meta
+		metas.Put(buffer)
+	}
+}
+
+// save offers the changes of a locked channel to the backend, part by part.
+func (m *Manager) save(s *slot) {
+	if s.effects.Changed {
+		withMeta(s.channel, func(meta []byte) {
+			if err := s.keeper.backend.SaveChannelMeta(s.id, meta); err != nil {
+				m.logger.Error("a channel was not saved; the next save holds everything", "channel", s.id, "error", err)
+			}
+		})
+	}
+	if s.channel.PendingLen() > 0 {
+		if err := s.keeper.backend.UpdateHistory(s.id, s.channel.PendingHistory()); err == nil {
+			s.channel.HistorySaved()
+		} else {
+			m.logger.Error("a history update was not saved; the next operation tries again", "channel", s.id, "error", err)
+			m.watchQueue(s)
+		}
+	}
+	hints := s.channel.PendingHints()
+	s.channel.HintsSaved()
+	for _, hint := range hints {
+		if err := s.keeper.backend.SetRetrievalHint(s.id, hint.MessageID, hint.Hint); err != nil {
+			m.logger.Error("a retrieval hint was not saved; the next operation tries again", "channel", s.id, "message", hint.MessageID, "error", err)
+			s.channel.HintUnsaved(hint.MessageID)
+		}
+	}
+}
+
+// commit offers the changes of a locked channel to the backend in one
+// transaction.
+func (m *Manager) commit(s *slot) {
+	withMeta(s.channel, func(meta []byte) {
+		change := persistence.Change{ChannelID: s.id, Meta: meta, History: s.channel.PendingHistory(), Hints: s.channel.PendingHints()}
+		err := s.keeper.committer.Commit([]persistence.Change{change})
+		if err == nil {
+			s.channel.HistorySaved()
+			s.channel.HintsSaved()
+			return
+		}
+		m.notCommitted(s, err)
+	})
+}
+
+func (m *Manager) notCommitted(s *slot, err error) {
+	m.logger.Error("the changes of a channel were not saved; the next operation tries again", "channel", s.id, "error", err)
+	m.watchQueue(s)
+}
+
+// watchQueue tells of a backend that has been failing for long.
+func (m *Manager) watchQueue(s *slot) {
+	if pending := s.channel.PendingLen(); pending > m.config.MaxMessageHistory {
+		m.logger.Error("the backend is stuck: more changes wait than the log has messages", "channel", s.id, "pending", pending)
+	}
+}
+
+// drop has the backend forget the channel of a locked slot.
+func (s *slot) drop() error {
+	if err := s.keeper.backend.DropChannel(s.id); err != nil {
+		return fmt.Errorf("%w: %w", ErrPersistence, err)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package core
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/libsds/libsds/core/persistence"
+	"github.com/libsds/libsds/core/snapshot"
+)
+
+// sharing lets operations that run at the same time share a commit, and with it
+// what makes a commit slow: waiting for the disk. An operation joins the commit
+// that is open, unlocks its channel and waits for it. Whoever waits first
+// writes for all, once the commit before is written; until then others join. So
+// an operation that is alone waits for nobody, and there is no goroutine.
+//
+// What is written of a channel is its state at that moment, once for all
+// operations that changed it.
+//
+// Locks are taken in this order: writing, a slot's, mu.
+type sharing struct {
+	manager   *Manager
+	committer persistence.Committer
+
+	writing sync.Mutex // held while a commit is written, or a channel dropped
+
+	mu   sync.Mutex
+	open *sharedCommit // nil when nothing waits to be written
+}
+
+// sharedCommit is one transaction of the backend and the operations that wait
+// for it.
+type sharedCommit struct {
+	sharing *sharing
+	led     atomic.Bool   // somebody writes it
+	done    chan struct{} // closed once it is written, or has failed, and its events are queued
+	slots   []*slot       // what changed, each once; guarded by sharing.mu until it is written
+}
+
+// join adds a locked slot and the events of its last step to the open commit.
+func (sh *sharing) join(s *slot) *sharedCommit {
+	for _, event := range s.effects.Events {
+		event.ChannelID = s.id
+		s.withheld = append(s.withheld, event)
+	}
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if sh.open == nil {
+		sh.open = &sharedCommit{sharing: sh, done: make(chan struct{})}
+	}
+	if s.joined != sh.open {
+		s.joined = sh.open
+		sh.open.slots = append(sh.open.slots, s)
+	}
+	s.unsaved = true
+	return sh.open
+}
+
+// finish returns once the commit is written or has failed, and its events are
+// queued. No slot may be locked. A nil commit is finished.
+func (c *sharedCommit) finish() {
+	if c == nil {
+		return
+	}
+	if c.led.CompareAndSwap(false, true) {
+		c.write()
+		return
+	}
+	<-c.done
+}
+
+func (c *sharedCommit) write() {
+	sh := c.sharing
+	sh.writing.Lock()
+	defer sh.writing.Unlock()
+	defer close(c.done)
+
+	sh.mu.Lock()
+	sh.open = nil // it is this one: they are written in the order in which they were opened
+	slots := c.slots
+	sh.mu.Unlock()
+
+	b := batch{manager: sh.manager}
+	for _, s := range slots {
+		b.collect(s)
+	}
+	defer b.end()
+	if len(b.changes) > 0 {
+		b.err = sh.committer.Commit(b.changes)
+	}
+	b.committed = b.err == nil
+}
+
+// batch is what one shared commit writes, and what it announces afterwards.
+type batch struct {
+	manager   *Manager
+	changes   []persistence.Change
+	of        []*slot // whose changes they are
+	buffers   []*[]byte
+	withheld  []Event
+	committed bool
+	err       error
+}
+
+// collect takes up the state of a channel and the events that wait for it to be
+// saved.
+func (b *batch) collect(s *slot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.withheld = append(b.withheld, s.withheld...)
+	s.withheld = nil
+	if s.removed || !s.unsaved { // an earlier commit had what changed
+		return
+	}
+	s.unsaved = false
+	buffer := metas.Get().(*[]byte)
+	*buffer = s.channel.AppendMeta((*buffer)[:0])
+	b.buffers = append(b.buffers, buffer)
+	b.changes = append(b.changes, persistence.Change{
+		ChannelID: s.id, Meta: *buffer, History: s.channel.PendingHistory(), Hints: s.channel.PendingHints(),
+	})
+	b.of = append(b.of, s)
+	s.channel.HistorySaved()
+	s.channel.HintsSaved()
+}
+
+// end queues what was not saved again, and the events in any case: a failing
+// backend holds nothing up.
+func (b *batch) end() {
+	if !b.committed {
+		for i, s := range b.of {
+			b.manager.takeBack(s, &b.changes[i].History, b.changes[i].Hints, b.err)
+		}
+	}
+	for _, buffer := range b.buffers {
+		if cap(*buffer) <= mostMetaKept {
+			metas.Put(buffer)
+		}
+	}
+	b.manager.outbox.putAll(b.withheld)
+}
+
+// takeBack undoes the confirmation of changes that a commit then failed to
+// save.
+func (m *Manager) takeBack(s *slot, history *snapshot.HistoryUpdate, hints []snapshot.RetrievalHint, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.removed {
+		return
+	}
+	s.channel.HistoryUnsaved(history)
+	for _, hint := range hints {
+		s.channel.HintUnsaved(hint.MessageID)
+	}
+	m.notCommitted(s, err)
+}
