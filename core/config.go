@@ -16,6 +16,7 @@ import (
 	"github.com/libsds/libsds/core/bloom"
 	"github.com/libsds/libsds/core/channel"
 	"github.com/libsds/libsds/core/limits"
+	"github.com/libsds/libsds/core/store"
 	"github.com/libsds/libsds/core/wire"
 )
 
@@ -51,6 +52,9 @@ type Config struct {
 	MissingDependencyTimeoutMs int64
 	MaxLamportDriftMs          int64
 
+	// StorePath names the file of the built-in store; empty keeps nothing, unless
+	// there is a Backend.
+	StorePath string
 	// StoreSync is when a Backend with transactions makes them.
 	StoreSync StoreSync
 
@@ -199,9 +203,9 @@ var settings = []setting{
 	integer("maxLamportDriftMs", 0, maxDurationMs, func(c *Config) *int64 { return &c.MaxLamportDriftMs }),
 	{
 		key:   "storePath",
-		takes: `"" only: this version has no built-in store yet`,
-		set:   func(_ *Config, raw json.RawMessage) bool { return string(raw) == `""` },
-		valid: always,
+		takes: "the name of a file, without a NUL in it",
+		set:   func(c *Config, raw json.RawMessage) bool { return unmarshal(raw, &c.StorePath) },
+		valid: func(c *Config) bool { return !strings.ContainsRune(c.StorePath, 0) },
 	},
 	choice("storeSync", []string{"full", "batch"}, []StoreSync{StoreSyncFull, StoreSyncBatch},
 		func(c *Config) *StoreSync { return &c.StoreSync }),
@@ -257,6 +261,9 @@ func (c *Config) check() error {
 		if !s.valid(c) {
 			return configError("%q takes %s", s.key, s.takes)
 		}
+	}
+	if c.StorePath != "" && c.Limits.MaxIDBytes > store.MaxIDBytes {
+		return configError(`"maxIdBytes" takes at most %d with a "storePath", not %d: the store has no room for longer ids`, store.MaxIDBytes, c.Limits.MaxIDBytes)
 	}
 	if most := bloom.MaxCapacity(c.BloomFilterErrorRate); c.BloomFilterCapacity > most {
 		return configError(`"bloomFilterCapacity" takes at most %d with a "bloomFilterErrorRate" of %g: a larger filter is read by no peer`, most, c.BloomFilterErrorRate)

@@ -51,6 +51,8 @@ func (m *Manager) SetBackend(backend persistence.Backend) error {
 	switch {
 	case m.closed:
 		return fail(op, "", ErrClosed)
+	case m.store != nil:
+		return fail(op, "", fmt.Errorf("%w: the configuration has the channels kept in the file %q (storePath)", ErrInvalidArgument, m.config.StorePath))
 	case len(m.channels) > 0:
 		return fail(op, "", fmt.Errorf("%w: there are channels already; set it before the first", ErrInvalidArgument))
 	}

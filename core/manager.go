@@ -12,6 +12,7 @@ import (
 	"github.com/libsds/libsds/core/channel"
 	"github.com/libsds/libsds/core/limits"
 	"github.com/libsds/libsds/core/persistence"
+	"github.com/libsds/libsds/core/store"
 	"github.com/libsds/libsds/core/wire"
 )
 
@@ -22,7 +23,8 @@ type Options struct {
 	ParticipantID string
 	// Config is copied; nil is DefaultConfig.
 	Config *Config
-	// Backend keeps the channels; nil keeps nothing.
+	// Backend keeps the channels; nil keeps nothing, unless the configuration
+	// names a store (StorePath).
 	Backend persistence.Backend
 	// Handler is called for every event, one at a time, in the order of the
 	// operations, with nothing locked: it may call back in. An operation's
@@ -47,6 +49,7 @@ type Manager struct {
 	handler       func(Event)
 	logger        *slog.Logger
 	now           func() int64
+	store         *store.Store // the one that the configuration names; nil: none
 	outbox        outbox
 
 	handling sync.Mutex // held while Handler is called
@@ -85,6 +88,16 @@ func New(o Options) (*Manager, error) {
 		logger:        o.Logger,
 		now:           o.Now,
 		channels:      make(map[string]*slot),
+	}
+	if config.StorePath != "" {
+		if o.Backend != nil {
+			return nil, fail("open", "", fmt.Errorf("%w: there are a Backend and a storePath: one keeper is enough", ErrInvalidArgument))
+		}
+		opened, err := store.Open(config.StorePath)
+		if err != nil {
+			return nil, fail("open", "", fmt.Errorf("%w: %w", ErrPersistence, err))
+		}
+		m.store, o.Backend = opened, opened
 	}
 	m.keeper = m.newKeeper(o.Backend)
 	if m.logger == nil {
@@ -413,9 +426,11 @@ func (m *Manager) NextEvent() (Event, bool) { return m.outbox.take() }
 // bound: for hosts that take all of them after every operation.
 func (m *Manager) KeepEvents(bound int) { m.outbox.keep(bound) }
 
-// Close stops the timer. What the backend keeps stays. Operations fail with
-// ErrClosed from then on; those under way, a tick of the timer included, may
-// still reach the backend and the handler.
+// Close stops the timer, and closes the store that the configuration names. What
+// the backend keeps stays. Operations fail with ErrClosed from then on; those
+// under way, a tick of the timer included, may still reach the backend and the
+// handler. What they change is not kept any more if the store was faster: let
+// them end first.
 func (m *Manager) Close() {
 	m.mu.Lock()
 	runner := m.runner
@@ -424,5 +439,10 @@ func (m *Manager) Close() {
 	m.mu.Unlock()
 	if runner != nil {
 		runner.Stop()
+	}
+	if m.store != nil {
+		if err := m.store.Close(); err != nil {
+			m.logger.Error("the store was not closed", "error", err)
+		}
 	}
 }

@@ -1,0 +1,130 @@
+// Package store keeps the channels of one participant in one file: a
+// persistence.Backend for hosts that have no database of their own.
+//
+// The file is a bbolt database. Every commit is a transaction that is on disk,
+// fsync included, before it returns; a process or a machine that stops at any
+// moment leaves the last one that returned, or the one after it, never a part of
+// one. The file is locked for as long as a Store is open, so it serves one
+// process at a time.
+package store
+
+import (
+	"bytes"
+	"errors"
+	"sync/atomic"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/libsds/libsds/core/persistence"
+	"github.com/libsds/libsds/core/snapshot"
+)
+
+// Store is an open file. It is safe for concurrent use; commits come one after
+// the other.
+type Store struct {
+	path string
+	db   *bolt.DB
+	// broken is why the file can no longer be used; nil while it can.
+	broken atomic.Pointer[error]
+}
+
+var (
+	_ persistence.Committer = (*Store)(nil)
+	_ persistence.Lister    = (*Store)(nil)
+)
+
+// Path returns the name of the file, as it was given to Open.
+func (s *Store) Path() string { return s.path }
+
+// Close waits for calls under way and releases the file. Calls that come later
+// fail with ErrClosed. A second Close does nothing.
+func (s *Store) Close() error {
+	if broken := s.broken.Load(); broken != nil {
+		return *broken // its locks are in an unknown state
+	}
+	return s.guard(s.db.Close)
+}
+
+// Commit keeps all of the changes in one transaction.
+func (s *Store) Commit(changes []persistence.Change) error {
+	return s.write(func(tx *bolt.Tx) error {
+		for i := range changes {
+			change := &changes[i]
+			c, err := makeChannel(tx, change.ChannelID)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(c.putMeta(change.Meta), c.update(&change.History), c.putHints(change.Hints)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SaveChannelMeta replaces the meta of a channel.
+func (s *Store) SaveChannelMeta(channelID string, meta []byte) error {
+	return s.change(channelID, func(c channel) error { return c.putMeta(meta) })
+}
+
+// UpdateHistory changes the log of a channel.
+func (s *Store) UpdateHistory(channelID string, update snapshot.HistoryUpdate) error {
+	return s.change(channelID, func(c channel) error { return c.update(&update) })
+}
+
+// SetRetrievalHint keeps a hint for a message of a channel.
+func (s *Store) SetRetrievalHint(channelID, messageID string, hint []byte) error {
+	return s.change(channelID, func(c channel) error {
+		return c.putHints([]snapshot.RetrievalHint{{MessageID: messageID, Hint: hint}})
+	})
+}
+
+// DropChannel forgets a channel.
+func (s *Store) DropChannel(channelID string) error {
+	return s.write(func(tx *bolt.Tx) error { return dropChannel(tx, channelID) })
+}
+
+// LoadChannel returns what is kept of a channel.
+func (s *Store) LoadChannel(channelID string) (persistence.Kept, error) {
+	var kept persistence.Kept
+	err := s.read(func(tx *bolt.Tx) error {
+		c, known := openChannel(tx, channelID)
+		if !known {
+			return nil
+		}
+		kept.Meta = bytes.Clone(c.meta())
+		return errors.Join(
+			c.eachMessage(func(message []byte) { kept.History = append(kept.History, bytes.Clone(message)) }),
+			c.eachHint(func(messageID string, hint []byte) {
+				kept.Hints = append(kept.Hints, snapshot.RetrievalHint{MessageID: messageID, Hint: bytes.Clone(hint)})
+			}))
+	})
+	if err != nil {
+		return persistence.Kept{}, err
+	}
+	return kept, nil
+}
+
+// VisitChannels visits the channels in the order of their ids.
+func (s *Store) VisitChannels(visit func(channelID string, meta []byte) bool) error {
+	return s.read(func(tx *bolt.Tx) error { return eachChannel(tx, visit) })
+}
+
+// change writes to one channel.
+func (s *Store) change(channelID string, write func(channel) error) error {
+	return s.write(func(tx *bolt.Tx) error {
+		c, err := makeChannel(tx, channelID)
+		if err != nil {
+			return err
+		}
+		return write(c)
+	})
+}
+
+func (s *Store) write(transaction func(*bolt.Tx) error) error {
+	return s.guard(func() error { return s.db.Update(transaction) })
+}
+
+func (s *Store) read(transaction func(*bolt.Tx) error) error {
+	return s.guard(func() error { return s.db.View(transaction) })
+}
