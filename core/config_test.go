@@ -59,7 +59,9 @@ var configKeys = []key{
 	{"missingDependencyTimeoutMs", `600000`, `0`, show(func(c core.Config) int64 { return c.MissingDependencyTimeoutMs }), notWhole, []string{`-1`, tooBig, `9223372036854775807`}},
 	{"maxLamportDriftMs", `86400000`, `0`, show(func(c core.Config) int64 { return c.MaxLamportDriftMs }), notWhole, []string{`-1`, tooBig, `9223372036854775807`}},
 	{"storePath", `""`, `"folder/file"`, show(func(c core.Config) string { return `"` + c.StorePath + `"` }), notAWord, []string{`"a\u0000b"`}},
-	{"storeSync", `"full"`, `"batch"`, show(func(c core.Config) string { return map[core.StoreSync]string{core.StoreSyncFull: `"full"`, core.StoreSyncBatch: `"batch"`}[c.StoreSync] }), notAWord, []string{`""`, `"half"`}},
+	{"storeSync", `"full"`, `"batch"`, show(func(c core.Config) string {
+		return map[core.StoreSync]string{core.StoreSyncFull: `"full"`, core.StoreSyncBatch: `"batch"`}[c.StoreSync]
+	}), notAWord, []string{`""`, `"half"`}},
 
 	{"maxContentBytes", `1048576`, `1`, show(func(c core.Config) int { return c.Limits.MaxContentBytes }), notWhole, []string{`0`, `-1`, tooBig}},
 	{"maxWireBytes", `8388608`, `1`, show(func(c core.Config) int { return c.Limits.MaxWireBytes }), notWhole, []string{`0`, `-1`, tooBig}},

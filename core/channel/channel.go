@@ -77,7 +77,10 @@ type Channel struct {
 	// delivered in the current one.
 	operation uint64
 
-	clock    uint64
+	clock uint64
+	// restored is set until the first step after a restart, which is the first
+	// to know the time.
+	restored bool
 	log      log
 	filter   *bloom.Rolling
 	outgoing outgoing
@@ -128,6 +131,7 @@ func (c *Channel) Step(now int64, input Input, effects *Effects) {
 		return
 	}
 	c.operation++
+	c.catchUp(now)
 	c.deliverReady(effects) // what a restart found complete
 	switch input.Op {
 	case OpSend:
@@ -171,6 +175,17 @@ func (c *Channel) tick(now int64) uint64 {
 func (c *Channel) witness(now int64, lamport uint64) {
 	furthest := c.timestamp(saturatingAdd(now, c.cfg.MaxLamportDrift))
 	c.clock = max(c.clock, min(lamport, furthest))
+}
+
+// catchUp moves the clock of a restored channel to the newest message of its
+// log, as if that came now: when saving a meta failed and the history was saved,
+// the log is ahead of the clock, which must not go back.
+func (c *Channel) catchUp(now int64) {
+	if !c.restored {
+		return
+	}
+	c.restored = false
+	c.log.newest(1, func(e *entry) { c.witness(now, e.lamport) })
 }
 
 // timestamp converts a time to the channel's Lamport unit.

@@ -150,6 +150,14 @@ func (p *peer) logIDs() []string {
 	return ids
 }
 
+// logged is all that the log has of its messages, oldest first.
+func (p *peer) logged() (messages []string) {
+	p.log.all(func(e *entry) {
+		messages = append(messages, fmt.Sprintf("%d %s by %q hint %q unacknowledged %v: %x", e.lamport, e.id, e.sender, e.hint, e.unacked != nil, e.stored.Bytes()))
+	})
+	return messages
+}
+
 // incomingIDs lists the incoming buffer in the order of arrival.
 func (p *peer) incomingIDs() []string {
 	var ids []string

@@ -84,6 +84,7 @@ type Irregularities struct {
 // not kept, is rebuilt from the log and the incoming buffer.
 func Restore(id string, cfg *Config, data *snapshot.ChannelData) (*Channel, Irregularities, error) {
 	c := New(id, cfg)
+	c.restored = true
 	var found Irregularities
 	var last *entry
 	for i, message := range data.History {

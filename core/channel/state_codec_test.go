@@ -48,6 +48,7 @@ func TestEveryStateSurvivesTheBytesOfItsSnapshot(t *testing.T) {
 		for range rapid.IntRange(0, 25).Draw(t, "inputs") {
 			p.now += drawPause(t)
 			p.step(drawInput(t))
+			p.LearnHint(drawName(t, "learn of"), rapid.SampledFrom([][]byte{nil, nil, []byte("here"), {0}}).Draw(t, "learnt hint"))
 			sameState(t, p, p.reloaded())
 		}
 	})
@@ -62,6 +63,7 @@ func TestReloadedChannelGoesOnLikeTheOriginal(t *testing.T) {
 			original.step(drawInput(t))
 		}
 		reloaded := original.reloaded()
+		original.restored = true // see TestRestoredChannelGoesOnLikeTheOriginal
 		for range rapid.IntRange(1, 15).Draw(t, "inputs after") {
 			input, pause := drawInput(t), drawPause(t)
 			for _, p := range []*peer{original, reloaded} {

@@ -246,3 +246,33 @@ func TestAFailingStepDeliversNothing(t *testing.T) {
 		t.Errorf("error %v, %d events, %d messages in the log; want nothing to have changed", effects.Err, len(effects.Events), restored.log.len())
 	}
 }
+
+// The meta of the last operations was not saved, their messages were.
+func TestClockDoesNotGoBackBehindTheLogAfterARestart(t *testing.T) {
+	p := newPeer(t, "alice")
+	meta := p.Meta()
+	for _, id := range []string{"m1", "m2", "m3"} {
+		p.send(id)
+	}
+	data := &snapshot.ChannelData{Meta: meta}
+	p.log.all(func(e *entry) { data.History = append(data.History, e.stored.Bytes()) })
+	restored, _, err := Restore("room", p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := &peer{Channel: restored, t: t, now: p.now - 3600*second}
+	after.send("m4")
+	expect(t, "lamport", after.log.get("m4").lamport, p.clock+1)
+}
+
+func TestHostileTimestampInTheLogDoesNotPoisonTheClockAfterARestart(t *testing.T) {
+	p := newPeer(t, "alice")
+	hostile := wire.Store(wire.SDS04, message("b1", limits.MaxLamport, from("alice"))).Bytes()
+	restored, _, err := Restore("room", p.cfg, &snapshot.ChannelData{History: [][]byte{hostile}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := &peer{Channel: restored, t: t, now: p.now}
+	after.send("m1")
+	expect(t, "lamport", after.log.get("m1").lamport, uint64(p.now+p.cfg.MaxLamportDrift)/1000+1)
+}
