@@ -14,7 +14,7 @@ import (
 func (p *peer) restart(changes ...func(*core.Config)) *peer {
 	p.t.Helper()
 	p.Close()
-	return newPeerOn(p.t, "alice", p.clock, p.memory, changes...)
+	return newPeerOn(p.t, p.keeping, "alice", p.clock, p.memory, changes...)
 }
 
 func TestRestartDoesNotTurnTheClockBack(t *testing.T) {

@@ -37,13 +37,25 @@ func (c *clock) advance(ms int64) {
 	c.now += ms
 }
 
+// keeping is how a peer's backend is called.
+type keeping string
+
+const (
+	byProcedures    keeping = "five procedures"
+	byCommits       keeping = "commits"
+	bySharedCommits keeping = "shared commits"
+)
+
+var keepings = []keeping{byProcedures, byCommits, bySharedCommits}
+
 // peer is a manager with everything around it in reach of the test. Its
 // backend is a memory behind a Faulty behind a Recording.
 type peer struct {
 	*core.Manager
 	t        testing.TB
 	clock    *clock
-	memory   *persistence.Memory
+	keeping  keeping
+	memory   *persistence.Transactions
 	faulty   *persistence.Faulty
 	recorded *persistence.Recording
 
@@ -57,20 +69,31 @@ type peer struct {
 // changes do to it.
 func newPeer(t testing.TB, id string, clock *clock, changes ...func(*core.Config)) *peer {
 	t.Helper()
-	return newPeerOn(t, id, clock, new(persistence.Memory), changes...)
+	return newPeerOn(t, byProcedures, id, clock, new(persistence.Transactions), changes...)
 }
 
 // newPeerOn is newPeer over a backend that may hold something already.
-func newPeerOn(t testing.TB, id string, clock *clock, memory *persistence.Memory, changes ...func(*core.Config)) *peer {
+func newPeerOn(t testing.TB, keeping keeping, id string, clock *clock, memory *persistence.Transactions, changes ...func(*core.Config)) *peer {
 	t.Helper()
 	config := core.DefaultConfig()
+	if keeping == bySharedCommits {
+		config.StoreSync = core.StoreSyncBatch
+	}
 	for _, change := range changes {
 		change(&config)
 	}
-	p := &peer{t: t, clock: clock, memory: memory}
-	p.faulty = persistence.NewFaulty(p.memory)
-	p.recorded = persistence.NewRecording(p.faulty)
-	manager, err := core.New(core.Options{ParticipantID: id, Config: &config, Backend: p.recorded, Handler: p.handle, Now: clock.read})
+	p := &peer{t: t, clock: clock, keeping: keeping, memory: memory}
+	var backend persistence.Backend
+	if keeping == byProcedures {
+		p.faulty = persistence.NewFaulty(p.memory)
+		p.recorded = persistence.NewRecording(p.faulty)
+		backend = p.recorded
+	} else {
+		faulty := persistence.NewFaultyCommitter(p.memory)
+		recorded := persistence.NewRecordingCommitter(faulty)
+		p.faulty, p.recorded, backend = faulty.Faulty, recorded.Recording, recorded
+	}
+	manager, err := core.New(core.Options{ParticipantID: id, Config: &config, Backend: backend, Handler: p.handle, Now: clock.read})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +206,9 @@ func briefCall(call persistence.Call) string {
 	}
 	for _, id := range call.Evicted {
 		text += " -" + id
+	}
+	for _, id := range call.Hinted {
+		text += " ?" + id
 	}
 	return text
 }

@@ -2,11 +2,13 @@ package core_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libsds/libsds/core"
+	"github.com/libsds/libsds/core/persistence"
 )
 
 // savePoint is one operation and what it must ask of the backend.
@@ -422,43 +424,81 @@ func wrapOnly(p *peer, messageID string) error {
 	return err
 }
 
+// begin makes the peers of a save point and brings them into the state before.
+func (point *savePoint) begin(t testing.TB, keeping keeping) (alice *peer, argument []byte) {
+	t.Helper()
+	shared := newClock()
+	configs := []func(*core.Config){quietTimers}
+	if point.config != nil {
+		configs = append(configs, point.config)
+	}
+	alice = newPeerOn(t, keeping, "alice", shared, new(persistence.Transactions), configs...)
+	argument = point.prepare(alice, newPeer(t, "bob", shared, quietTimers))
+	alice.takeEvents()
+	alice.recorded.Take()
+	return alice, argument
+}
+
+// inOne is the calls as a backend with transactions gets them: what is saved of
+// a channel comes as one.
+func inOne(calls []string) []string {
+	var commits []string
+	for _, call := range calls {
+		procedure, rest, _ := strings.Cut(call, " ")
+		last := len(commits) - 1
+		switch procedure {
+		case "SaveChannelMeta":
+			commits = append(commits, "Commit "+rest)
+		case "UpdateHistory":
+			_, changes, _ := strings.Cut(rest, " ")
+			commits[last] += " " + changes
+		case "SetRetrievalHint":
+			_, id, _ := strings.Cut(rest, " ")
+			commits[last] += " ?" + id
+		default:
+			commits = append(commits, call)
+		}
+	}
+	return commits
+}
+
 // TestSavePoints holds every operation to the table of PROTOCOL, section 5: so
 // many calls, in this order, all of them before the first event.
 func TestSavePoints(t *testing.T) {
 	for _, point := range savePoints {
-		t.Run(point.name, func(t *testing.T) {
-			shared := newClock()
-			configs := []func(*core.Config){quietTimers}
-			if point.config != nil {
-				configs = append(configs, point.config)
-			}
-			alice, bob := newPeer(t, "alice", shared, configs...), newPeer(t, "bob", shared, quietTimers)
-			argument := point.prepare(alice, bob)
-			alice.takeEvents()
-			alice.recorded.Take()
-			var atFirstEvent []string
-			alice.onEvent = func(core.Event) {
-				if atFirstEvent == nil {
-					atFirstEvent = briefCalls(alice.recorded.Calls())
-				}
-			}
+		for _, keeping := range keepings {
+			t.Run(point.name+"/"+string(keeping), func(t *testing.T) { testSavePoint(t, &point, keeping) })
+		}
+	}
+}
 
-			if err := point.act(alice, argument); !errors.Is(err, point.fails) {
-				t.Errorf("it returns %v, not %v", err, point.fails)
-			}
+func testSavePoint(t *testing.T, point *savePoint, keeping keeping) {
+	alice, argument := point.begin(t, keeping)
+	want := point.calls
+	if keeping != byProcedures {
+		want = inOne(want)
+	}
+	var atFirstEvent []string
+	alice.onEvent = func(core.Event) {
+		if atFirstEvent == nil {
+			atFirstEvent = briefCalls(alice.recorded.Calls())
+		}
+	}
 
-			calls, events := briefCalls(alice.recorded.Take()), briefs(alice.takeEvents())
-			if diff := cmp.Diff(point.calls, calls); diff != "" {
-				t.Errorf("backend calls: %s", diff)
-			}
-			if diff := cmp.Diff(point.events, events); diff != "" {
-				t.Errorf("events: %s", diff)
-			}
-			if len(events) > 0 {
-				if diff := cmp.Diff(calls, atFirstEvent); diff != "" {
-					t.Errorf("calls before the first event: %s", diff)
-				}
-			}
-		})
+	if err := point.act(alice, argument); !errors.Is(err, point.fails) {
+		t.Errorf("it returns %v, not %v", err, point.fails)
+	}
+
+	calls, events := briefCalls(alice.recorded.Take()), briefs(alice.takeEvents())
+	if diff := cmp.Diff(want, calls); diff != "" {
+		t.Errorf("backend calls: %s", diff)
+	}
+	if diff := cmp.Diff(point.events, events); diff != "" {
+		t.Errorf("events: %s", diff)
+	}
+	if len(events) > 0 {
+		if diff := cmp.Diff(calls, atFirstEvent); diff != "" {
+			t.Errorf("calls before the first event: %s", diff)
+		}
 	}
 }

@@ -192,10 +192,88 @@ func TestWrappersAreSafeForConcurrentUse(t *testing.T) {
 func TestProcedureNames(t *testing.T) {
 	for procedure, want := range map[persistence.Procedure]string{
 		persistence.SaveChannelMeta: "SaveChannelMeta", persistence.UpdateHistory: "UpdateHistory", persistence.LoadChannel: "LoadChannel",
-		persistence.DropChannel: "DropChannel", persistence.SetRetrievalHint: "SetRetrievalHint", 0: "unknown", 99: "unknown",
+		persistence.DropChannel: "DropChannel", persistence.SetRetrievalHint: "SetRetrievalHint", persistence.Commit: "Commit", 0: "unknown", 99: "unknown",
 	} {
 		if got := fmt.Sprint(procedure); got != want {
 			t.Errorf("procedure %d is %q, want %q", uint8(procedure), got, want)
 		}
+	}
+}
+
+func aChange(channelID string) persistence.Change {
+	return persistence.Change{
+		ChannelID: channelID,
+		Meta:      []byte("meta of " + channelID),
+		History:   snapshot.HistoryUpdate{Append: []snapshot.HistoryRecord{record("m", 1)}, Evict: []string{"e"}},
+		Hints:     []snapshot.RetrievalHint{{MessageID: "m", Hint: []byte("h")}},
+	}
+}
+
+func TestTransactionsKeepEveryChangeOfACommit(t *testing.T) {
+	transactions := new(persistence.Transactions)
+	recording := persistence.NewRecordingCommitter(transactions)
+	mustNot(t, recording.Commit([]persistence.Change{aChange("c"), aChange("d")}))
+	for _, id := range []string{"c", "d"} {
+		got, err := transactions.LoadChannel(id)
+		mustNot(t, err)
+		want := persistence.Kept{
+			Meta: []byte("meta of " + id), History: [][]byte{[]byte("m")},
+			Hints: []snapshot.RetrievalHint{{MessageID: "m", Hint: []byte("h")}},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	want := []persistence.Call{
+		{Procedure: persistence.Commit, ChannelID: "c", Appended: []string{"m"}, Evicted: []string{"e"}, Hinted: []string{"m"}},
+		{Procedure: persistence.Commit, ChannelID: "d", Appended: []string{"m"}, Evicted: []string{"e"}, Hinted: []string{"m"}},
+	}
+	if diff := cmp.Diff(want, recording.Take()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFaultyCommitKeepsNothing(t *testing.T) {
+	transactions := new(persistence.Transactions)
+	faulty := persistence.NewFaultyCommitter(transactions)
+	faulty.FailOnce(1, persistence.Commit)
+	if err := faulty.Commit([]persistence.Change{aChange("c")}); !errors.Is(err, persistence.ErrInjected) {
+		t.Errorf("it returns %v", err)
+	}
+	got, err := transactions.LoadChannel("c")
+	mustNot(t, err)
+	if diff := cmp.Diff(persistence.Kept{}, got); diff != "" {
+		t.Error(diff)
+	}
+	mustNot(t, faulty.Commit([]persistence.Change{aChange("c")}))
+}
+
+func TestCloneIsWhatWasKeptAtItsTime(t *testing.T) {
+	var transactions persistence.Transactions
+	mustNot(t, transactions.Commit([]persistence.Change{aChange("c")}))
+	before, err := transactions.LoadChannel("c")
+	mustNot(t, err)
+	clone := transactions.Clone()
+	mustNot(t, transactions.SaveChannelMeta("c", []byte("later")))
+	mustNot(t, transactions.UpdateHistory("c", snapshot.HistoryUpdate{Evict: []string{"m"}}))
+	got, err := clone.LoadChannel("c")
+	mustNot(t, err)
+	if diff := cmp.Diff(before, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestVisitChannelsGoesInOrderUntilItIsTold(t *testing.T) {
+	var memory persistence.Memory
+	for _, id := range []string{"b", "c", "a"} {
+		mustNot(t, memory.SaveChannelMeta(id, []byte("meta of "+id)))
+	}
+	var seen []string
+	mustNot(t, memory.VisitChannels(func(id string, meta []byte) bool {
+		seen = append(seen, id+" "+string(meta))
+		return id != "b"
+	}))
+	if diff := cmp.Diff([]string{"a meta of a", "b meta of b"}, seen); diff != "" {
+		t.Error(diff)
 	}
 }

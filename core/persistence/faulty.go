@@ -126,3 +126,23 @@ func (f *Faulty) SetRetrievalHint(channelID, messageID string, hint []byte) erro
 	}
 	return f.inner.SetRetrievalHint(channelID, messageID, hint)
 }
+
+// FaultyCommitter is a Faulty around a Committer.
+type FaultyCommitter struct {
+	*Faulty
+	inner Committer
+}
+
+// NewFaultyCommitter returns a Committer that passes everything on to inner
+// until it is told otherwise.
+func NewFaultyCommitter(inner Committer) *FaultyCommitter {
+	return &FaultyCommitter{NewFaulty(inner), inner}
+}
+
+// Commit fails or passes the call on.
+func (f *FaultyCommitter) Commit(changes []Change) error {
+	if err := f.strike(Commit); err != nil {
+		return err
+	}
+	return f.inner.Commit(changes)
+}

@@ -41,15 +41,21 @@ func (m *Memory) channel(id string) *memoryChannel {
 func (m *Memory) SaveChannelMeta(channelID string, meta []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.channel(channelID).meta = bytes.Clone(meta)
+	m.channel(channelID).putMeta(meta)
 	return nil
 }
+
+func (c *memoryChannel) putMeta(meta []byte) { c.meta = bytes.Clone(meta) }
 
 // UpdateHistory applies the change.
 func (m *Memory) UpdateHistory(channelID string, update snapshot.HistoryUpdate) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := m.channel(channelID)
+	m.channel(channelID).update(&update)
+	return nil
+}
+
+func (c *memoryChannel) update(update *snapshot.HistoryUpdate) {
 	for _, record := range update.Append {
 		c.history[record.MessageID] = record
 	}
@@ -57,7 +63,6 @@ func (m *Memory) UpdateHistory(channelID string, update snapshot.HistoryUpdate) 
 		delete(c.history, id)
 		delete(c.hints, id)
 	}
-	return nil
 }
 
 // LoadChannel returns what was kept.
@@ -97,8 +102,12 @@ func (m *Memory) DropChannel(channelID string) error {
 func (m *Memory) SetRetrievalHint(channelID, messageID string, hint []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.channel(channelID).hints[messageID] = bytes.Clone(hint)
+	m.channel(channelID).putHint(messageID, hint)
 	return nil
+}
+
+func (c *memoryChannel) putHint(messageID string, hint []byte) {
+	c.hints[messageID] = bytes.Clone(hint)
 }
 
 // VisitChannels visits the channels in the order of their ids.
@@ -111,4 +120,16 @@ func (m *Memory) VisitChannels(visit func(channelID string, meta []byte) bool) e
 		}
 	}
 	return nil
+}
+
+// Clone returns a Memory with what this one keeps now: what a process that ends
+// here leaves behind.
+func (m *Memory) Clone() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clone := &Memory{}
+	for id, c := range m.channels {
+		*clone.channel(id) = memoryChannel{meta: c.meta, history: maps.Clone(c.history), hints: maps.Clone(c.hints)}
+	}
+	return clone
 }

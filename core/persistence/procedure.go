@@ -10,6 +10,7 @@ const (
 	LoadChannel
 	DropChannel
 	SetRetrievalHint
+	Commit // of a Committer, in place of three of the above
 )
 
 var procedureNames = [...]string{
@@ -18,6 +19,7 @@ var procedureNames = [...]string{
 	LoadChannel:      "LoadChannel",
 	DropChannel:      "DropChannel",
 	SetRetrievalHint: "SetRetrievalHint",
+	Commit:           "Commit",
 }
 
 // String returns the name of the method.

@@ -13,8 +13,9 @@ type Call struct {
 	ChannelID string
 	// MessageID is whose hint was set.
 	MessageID string
-	// Appended and Evicted are the ids of a history update, in its order.
-	Appended, Evicted []string
+	// Appended and Evicted are the ids of a history update, in its order, and
+	// Hinted those whose hint a commit has.
+	Appended, Evicted, Hinted []string
 	// Err is what the backend inside returned.
 	Err error
 }
@@ -63,12 +64,17 @@ func (r *Recording) SaveChannelMeta(channelID string, meta []byte) error {
 // UpdateHistory passes the call on and notes it.
 func (r *Recording) UpdateHistory(channelID string, update snapshot.HistoryUpdate) error {
 	err := r.inner.UpdateHistory(channelID, update)
-	call := Call{Procedure: UpdateHistory, ChannelID: channelID, Evicted: slices.Clone(update.Evict), Err: err}
-	for _, record := range update.Append {
-		call.Appended = append(call.Appended, record.MessageID)
-	}
+	call := Call{Procedure: UpdateHistory, ChannelID: channelID, Err: err}
+	call.describe(&update)
 	r.note(call)
 	return err
+}
+
+func (c *Call) describe(update *snapshot.HistoryUpdate) {
+	c.Evicted = slices.Clone(update.Evict)
+	for _, record := range update.Append {
+		c.Appended = append(c.Appended, record.MessageID)
+	}
 }
 
 // LoadChannel passes the call on and notes it.
@@ -89,5 +95,30 @@ func (r *Recording) DropChannel(channelID string) error {
 func (r *Recording) SetRetrievalHint(channelID, messageID string, hint []byte) error {
 	err := r.inner.SetRetrievalHint(channelID, messageID, hint)
 	r.note(Call{Procedure: SetRetrievalHint, ChannelID: channelID, MessageID: messageID, Err: err})
+	return err
+}
+
+// RecordingCommitter is a Recording around a Committer.
+type RecordingCommitter struct {
+	*Recording
+	inner Committer
+}
+
+// NewRecordingCommitter returns a Committer that passes everything on to inner.
+func NewRecordingCommitter(inner Committer) *RecordingCommitter {
+	return &RecordingCommitter{NewRecording(inner), inner}
+}
+
+// Commit passes the call on and notes it, as one call for each change.
+func (r *RecordingCommitter) Commit(changes []Change) error {
+	err := r.inner.Commit(changes)
+	for i := range changes {
+		call := Call{Procedure: Commit, ChannelID: changes[i].ChannelID, Err: err}
+		call.describe(&changes[i].History)
+		for _, hint := range changes[i].Hints {
+			call.Hinted = append(call.Hinted, hint.MessageID)
+		}
+		r.note(call)
+	}
 	return err
 }
