@@ -27,15 +27,23 @@ func mixedConfig(c *core.Config) {
 	c.MissingDependencyTimeoutMs = 9000
 }
 
-// mixedSession takes alice through every operation and every path. It returns
-// what each of them returned and announced, a line for each.
-func mixedSession(t *testing.T, inject func(*persistence.Faulty)) (alice *peer, protocol []string) {
+// session is what mixedSession leaves behind.
+type session struct {
+	alice, bob *peer
+	// protocol is what each operation returned and announced, a line for each.
+	protocol []string
+}
+
+// mixedSession takes alice through every operation and every path.
+func mixedSession(t *testing.T, keeping keeping, inject func(alice *peer), changes ...func(*core.Config)) session {
 	t.Helper()
 	shared := newClock()
-	alice = newPeer(t, "alice", shared, mixedConfig)
-	bob := newPeer(t, "bob", shared, mixedConfig)
+	changes = append([]func(*core.Config){mixedConfig}, changes...)
+	alice := newPeerOn(t, keeping, "alice", shared, new(persistence.Transactions), changes...)
+	bob := newPeer(t, "bob", shared, changes...)
 	alice.SetHints(func(_, id string) []byte { return []byte("hint of " + id) })
-	inject(alice.faulty)
+	inject(alice)
+	var protocol []string
 
 	note := func(what string, result any, err error) {
 		if err != nil {
@@ -48,6 +56,7 @@ func mixedSession(t *testing.T, inject func(*persistence.Faulty)) (alice *peer, 
 	}
 	wrap := func(id string) []byte {
 		payload, err := alice.Wrap(nil, "c", id, []byte("content of "+id))
+		alice.wrapped = append(alice.wrapped, id)
 		note("wrap "+id, payload, err)
 		return payload
 	}
@@ -93,7 +102,7 @@ func mixedSession(t *testing.T, inject func(*persistence.Faulty)) (alice *peer, 
 	for _, id := range []string{"a4", "a5", "a6", "a7"} {
 		wrap(id)
 	}
-	return alice, protocol
+	return session{alice, bob, protocol}
 }
 
 // caughtUp compares what two backends hold after one more operation on each.
@@ -113,7 +122,14 @@ func caughtUp(t *testing.T, want, got *peer) {
 // session, once and from there on: what the protocol does must be the same as
 // without faults, and the backend must catch up with the next success.
 func TestFailingSavesNeverFailOperations(t *testing.T) {
-	flawless, want := mixedSession(t, func(*persistence.Faulty) {})
+	for _, keeping := range keepings {
+		t.Run(string(keeping), func(t *testing.T) { testFailingSaves(t, keeping) })
+	}
+}
+
+func testFailingSaves(t *testing.T, keeping keeping) {
+	flawless := mixedSession(t, keeping, func(*peer) {})
+	want := flawless.protocol
 	// The session is worth the effort only if everything happens in it.
 	for _, line := range []string{
 		"  message_ready c/b1", "  message_sent c/a1", "  missing_dependencies c/b3 b2", "  message_ready c/b3", "  repair_ready c/a2",
@@ -130,11 +146,15 @@ func TestFailingSavesNeverFailOperations(t *testing.T) {
 		t.FailNow()
 	}
 
-	faults := map[string]func(*persistence.Faulty, int){
-		"once": func(f *persistence.Faulty, n int) { f.FailOnce(n, protected...) },
-		"from": func(f *persistence.Faulty, n int) { f.FailFrom(n, protected...) },
+	procedures := protected
+	if keeping != byProcedures {
+		procedures = []persistence.Procedure{persistence.Commit}
 	}
-	for _, procedure := range protected {
+	faults := map[string]func(*persistence.Faulty, int){
+		"once": func(f *persistence.Faulty, n int) { f.FailOnce(n, procedures...) },
+		"from": func(f *persistence.Faulty, n int) { f.FailFrom(n, procedures...) },
+	}
+	for _, procedure := range procedures {
 		faults["once "+procedure.String()] = func(f *persistence.Faulty, n int) { f.FailOnce(n, procedure) }
 		faults["from "+procedure.String()] = func(f *persistence.Faulty, n int) { f.FailFrom(n, procedure) }
 	}
@@ -142,7 +162,8 @@ func TestFailingSavesNeverFailOperations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := 1
 			for ; ; n++ {
-				alice, got := mixedSession(t, func(f *persistence.Faulty) { fault(f, n) })
+				damaged := mixedSession(t, keeping, func(alice *peer) { fault(alice.faulty, n) })
+				alice, got := damaged.alice, damaged.protocol
 				if alice.faulty.Failures() == 0 {
 					break
 				}
@@ -150,7 +171,7 @@ func TestFailingSavesNeverFailOperations(t *testing.T) {
 					t.Fatalf("the session with call %d failing: %s", n, diff)
 				}
 				alice.faulty.Heal()
-				caughtUp(t, flawless, alice)
+				caughtUp(t, flawless.alice, alice)
 				if t.Failed() {
 					t.Fatalf("call %d failed", n)
 				}

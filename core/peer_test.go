@@ -59,6 +59,8 @@ type peer struct {
 	faulty   *persistence.Faulty
 	recorded *persistence.Recording
 
+	wrapped []string // ids of messages whose wrap has returned, where a test notes them
+
 	mu     sync.Mutex
 	events []core.Event
 	// onEvent is called for each event, before it is kept.

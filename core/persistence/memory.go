@@ -125,11 +125,15 @@ func (m *Memory) VisitChannels(visit func(channelID string, meta []byte) bool) e
 // Clone returns a Memory with what this one keeps now: what a process that ends
 // here leaves behind.
 func (m *Memory) Clone() *Memory {
+	clone := &Memory{}
+	m.copyTo(clone)
+	return clone
+}
+
+func (m *Memory) copyTo(clone *Memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	clone := &Memory{}
 	for id, c := range m.channels {
 		*clone.channel(id) = memoryChannel{meta: c.meta, history: maps.Clone(c.history), hints: maps.Clone(c.hints)}
 	}
-	return clone
 }

@@ -27,7 +27,12 @@ type Recording struct {
 
 	mu    sync.Mutex
 	calls []Call
+	watch Watch
 }
+
+// Watch is called before and after every call of a procedure, for who wants to
+// see what a process that ends there leaves behind.
+type Watch func(procedure Procedure, before bool)
 
 // NewRecording returns a Backend that passes everything on to inner.
 func NewRecording(inner Backend) *Recording { return &Recording{inner: inner} }
@@ -48,6 +53,25 @@ func (r *Recording) Take() []Call {
 	return calls
 }
 
+// Watch has watch called from now on.
+func (r *Recording) Watch(watch Watch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watch = watch
+}
+
+// watched calls the watcher, and returns what to call after the call.
+func (r *Recording) watched(procedure Procedure) (after func()) {
+	r.mu.Lock()
+	watch := r.watch
+	r.mu.Unlock()
+	if watch == nil {
+		return func() {}
+	}
+	watch(procedure, true)
+	return func() { watch(procedure, false) }
+}
+
 func (r *Recording) note(call Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,6 +80,7 @@ func (r *Recording) note(call Call) {
 
 // SaveChannelMeta passes the call on and notes it.
 func (r *Recording) SaveChannelMeta(channelID string, meta []byte) error {
+	defer r.watched(SaveChannelMeta)()
 	err := r.inner.SaveChannelMeta(channelID, meta)
 	r.note(Call{Procedure: SaveChannelMeta, ChannelID: channelID, Err: err})
 	return err
@@ -63,6 +88,7 @@ func (r *Recording) SaveChannelMeta(channelID string, meta []byte) error {
 
 // UpdateHistory passes the call on and notes it.
 func (r *Recording) UpdateHistory(channelID string, update snapshot.HistoryUpdate) error {
+	defer r.watched(UpdateHistory)()
 	err := r.inner.UpdateHistory(channelID, update)
 	call := Call{Procedure: UpdateHistory, ChannelID: channelID, Err: err}
 	call.describe(&update)
@@ -79,6 +105,7 @@ func (c *Call) describe(update *snapshot.HistoryUpdate) {
 
 // LoadChannel passes the call on and notes it.
 func (r *Recording) LoadChannel(channelID string) (Kept, error) {
+	defer r.watched(LoadChannel)()
 	data, err := r.inner.LoadChannel(channelID)
 	r.note(Call{Procedure: LoadChannel, ChannelID: channelID, Err: err})
 	return data, err
@@ -86,6 +113,7 @@ func (r *Recording) LoadChannel(channelID string) (Kept, error) {
 
 // DropChannel passes the call on and notes it.
 func (r *Recording) DropChannel(channelID string) error {
+	defer r.watched(DropChannel)()
 	err := r.inner.DropChannel(channelID)
 	r.note(Call{Procedure: DropChannel, ChannelID: channelID, Err: err})
 	return err
@@ -93,6 +121,7 @@ func (r *Recording) DropChannel(channelID string) error {
 
 // SetRetrievalHint passes the call on and notes it.
 func (r *Recording) SetRetrievalHint(channelID, messageID string, hint []byte) error {
+	defer r.watched(SetRetrievalHint)()
 	err := r.inner.SetRetrievalHint(channelID, messageID, hint)
 	r.note(Call{Procedure: SetRetrievalHint, ChannelID: channelID, MessageID: messageID, Err: err})
 	return err
@@ -111,6 +140,7 @@ func NewRecordingCommitter(inner Committer) *RecordingCommitter {
 
 // Commit passes the call on and notes it, as one call for each change.
 func (r *RecordingCommitter) Commit(changes []Change) error {
+	defer r.watched(Commit)()
 	err := r.inner.Commit(changes)
 	for i := range changes {
 		call := Call{Procedure: Commit, ChannelID: changes[i].ChannelID, Err: err}

@@ -19,3 +19,10 @@ func (t *Transactions) Commit(changes []Change) error {
 	}
 	return nil
 }
+
+// Clone is Memory.Clone.
+func (t *Transactions) Clone() *Transactions {
+	clone := &Transactions{}
+	t.copyTo(&clone.Memory)
+	return clone
+}
