@@ -1,6 +1,7 @@
 package core
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -34,7 +35,10 @@ type sharedCommit struct {
 	sharing *sharing
 	led     atomic.Bool   // somebody writes it
 	done    chan struct{} // closed once it is written, or has failed, and its events are queued
-	slots   []*slot       // what changed, each once; guarded by sharing.mu until it is written
+
+	// Guarded by sharing.mu until it is written:
+	operations int
+	slots      []*slot // what they changed, each once
 }
 
 // join adds a locked slot and the events of its last step to the open commit.
@@ -48,6 +52,7 @@ func (sh *sharing) join(s *slot) *sharedCommit {
 	if sh.open == nil {
 		sh.open = &sharedCommit{sharing: sh, done: make(chan struct{})}
 	}
+	sh.open.operations++
 	if s.joined != sh.open {
 		s.joined = sh.open
 		sh.open.slots = append(sh.open.slots, s)
@@ -75,13 +80,8 @@ func (c *sharedCommit) write() {
 	defer sh.writing.Unlock()
 	defer close(c.done)
 
-	sh.mu.Lock()
-	sh.open = nil // it is this one: they are written in the order in which they were opened
-	slots := c.slots
-	sh.mu.Unlock()
-
 	b := batch{manager: sh.manager}
-	for _, s := range slots {
+	for _, s := range c.seal() {
 		b.collect(s)
 	}
 	defer b.end()
@@ -89,6 +89,26 @@ func (c *sharedCommit) write() {
 		b.err = sh.committer.Commit(b.changes)
 	}
 	b.committed = b.err == nil
+}
+
+// seal lets no operation join any more, and returns the slots of those that did.
+// Those that waited for the commit before this one have just been woken and are
+// about to come back: so it gives way for as long as others join. When nobody
+// does, that takes no time.
+func (c *sharedCommit) seal() []*slot {
+	sh := c.sharing
+	for before := 0; ; {
+		sh.mu.Lock()
+		if c.operations == before {
+			break
+		}
+		before = c.operations
+		sh.mu.Unlock()
+		runtime.Gosched()
+	}
+	defer sh.mu.Unlock()
+	sh.open = nil // it is this one: they are written in the order in which they were opened
+	return c.slots
 }
 
 // batch is what one shared commit writes, and what it announces afterwards.

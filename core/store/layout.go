@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -13,28 +15,34 @@ import (
 // this package reads and writes.
 const SchemaVersion = 1
 
-// MaxIDBytes is the longest id that fits into a key, with the Lamport timestamp
-// before it.
-const MaxIDBytes = bolt.MaxKeySize - lamportBytes
+// pageBytes is the unit in which the file is written. Several messages fit into
+// it, and an operation changes six or so.
+const pageBytes = 8 << 10
 
-const lamportBytes = 8
+// MaxIDBytes is the longest id that fits into a key, behind what comes before it
+// there.
+const MaxIDBytes = bolt.MaxKeySize - 2*numberBytes
 
-// The file, as buckets and keys:
+const numberBytes = 8
+
+// The file, as buckets, keys and values. Numbers are big-endian and of 8 bytes,
+// so that keys are in their order.
 //
-//	libsds/schema                 SchemaVersion, a big-endian uint32
-//	channels/<channel id>/meta    the blob of a snapshot.ChannelMeta
-//	channels/<channel id>/log/<lamport, big-endian><message id>
-//	                              a message, without the filter it travelled with
-//	channels/<channel id>/hints/<message id>
-//	                              a retrieval hint
+//	libsds     "schema"                          SchemaVersion, of 4 bytes
+//	channels   <channel id>                      <channel number> and the blob of
+//	                                             a snapshot.ChannelMeta
+//	log        <channel number><lamport><message id>
+//	                                             a message, without the filter
+//	                                             it travelled with
+//	hints      <channel number><message id>      a retrieval hint
 //
-// So the log is in its own order, and appending to it and evicting from it touch
-// one page at each end, however many messages it has.
+// A channel's log lies together and in its own order: appending to it and
+// evicting from it touch a page at each end, however long it is. Its number is
+// its own for ever, also when its id comes back after it was dropped.
 var (
 	headerBucket   = []byte("libsds")
 	schemaKey      = []byte("schema")
 	channelsBucket = []byte("channels")
-	metaKey        = []byte("meta")
 	logBucket      = []byte("log")
 	hintsBucket    = []byte("hints")
 )
@@ -58,139 +66,155 @@ func header(tx *bolt.Tx) (version uint32, ok, isNew bool) {
 
 // writeHeader makes a new file one of ours.
 func writeHeader(tx *bolt.Tx) error {
+	for _, name := range [][]byte{channelsBucket, logBucket, hintsBucket} {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
 	b, err := tx.CreateBucket(headerBucket)
 	if err != nil {
-		return err
-	}
-	if _, err := tx.CreateBucket(channelsBucket); err != nil {
 		return err
 	}
 	return b.Put(schemaKey, binary.BigEndian.AppendUint32(nil, SchemaVersion))
 }
 
-// channel is the bucket of one channel within a transaction.
+// tables are the buckets of a file within a transaction.
+type tables struct {
+	channels, log, hints *bolt.Bucket
+}
+
+func open(tx *bolt.Tx) (t tables, err error) {
+	for name, bucket := range map[string]**bolt.Bucket{"channels": &t.channels, "log": &t.log, "hints": &t.hints} {
+		if *bucket = tx.Bucket([]byte(name)); *bucket == nil {
+			return t, fmt.Errorf("%w: it has no bucket %q", ErrDamaged, name)
+		}
+	}
+	t.log.FillPercent = logFill
+	return t, nil
+}
+
+// channel is one channel within a transaction.
 type channel struct {
-	bucket *bolt.Bucket
+	tables
+	id     []byte
+	number uint64
+	meta   []byte // as it was when the channel was found
 }
 
-// channels returns the bucket of all channels, which every file of ours has.
-func channels(tx *bolt.Tx) (*bolt.Bucket, error) {
-	if b := tx.Bucket(channelsBucket); b != nil {
-		return b, nil
-	}
-	return nil, fmt.Errorf("%w: it has no channels bucket", ErrDamaged)
+// channel finds a channel.
+func (t tables) channel(id string) (c channel, known bool, err error) {
+	return t.parse([]byte(id), t.channels.Get([]byte(id)))
 }
 
-func openChannel(tx *bolt.Tx, id string) (c channel, known bool) {
-	if b := tx.Bucket(channelsBucket); b != nil {
-		c.bucket = b.Bucket([]byte(id))
+// parse reads the entry of a channel; nil is none.
+func (t tables) parse(id, entry []byte) (c channel, known bool, err error) {
+	c = channel{tables: t, id: id}
+	switch {
+	case entry == nil:
+		return c, false, nil
+	case len(entry) < numberBytes:
+		return c, false, fmt.Errorf("%w: the entry of channel %q has %d bytes", ErrDamaged, id, len(entry))
 	}
-	return c, c.bucket != nil
+	c.number, c.meta = binary.BigEndian.Uint64(entry), entry[numberBytes:]
+	return c, true, nil
 }
 
-func makeChannel(tx *bolt.Tx, id string) (channel, error) {
-	all, err := channels(tx)
-	if err != nil {
-		return channel{}, err
+// make finds a channel, which is new when there was none.
+func (t tables) make(id string) (channel, error) {
+	c, known, err := t.channel(id)
+	if err != nil || known {
+		return c, err
 	}
-	b, err := all.CreateBucketIfNotExists([]byte(id))
-	return channel{b}, err
+	if c.number, err = t.channels.NextSequence(); err != nil {
+		return c, err
+	}
+	return c, c.putMeta(nil)
 }
 
-func dropChannel(tx *bolt.Tx, id string) error {
-	all, err := channels(tx)
-	if err != nil || all.Bucket([]byte(id)) == nil {
-		return err
-	}
-	return all.DeleteBucket([]byte(id))
-}
-
-func eachChannel(tx *bolt.Tx, visit func(id string, meta []byte) bool) error {
-	all, err := channels(tx)
-	if err != nil {
-		return err
-	}
-	cursor := all.Cursor()
-	for id, _ := cursor.First(); id != nil; id, _ = cursor.Next() {
-		if b := all.Bucket(id); b != nil && !visit(string(id), channel{b}.meta()) {
+// each visits the channels in the order of their ids.
+func (t tables) each(visit func(id string, meta []byte) bool) error {
+	cursor := t.channels.Cursor()
+	for id, entry := cursor.First(); id != nil; id, entry = cursor.Next() {
+		c, _, err := t.parse(id, entry)
+		if err != nil {
+			return err
+		}
+		if !visit(string(id), c.meta) {
 			break
 		}
 	}
 	return nil
 }
 
-func (c channel) meta() []byte { return c.bucket.Get(metaKey) }
+func (c *channel) putMeta(meta []byte) error {
+	return c.channels.Put(c.id, slices.Concat(c.key(), meta))
+}
 
-func (c channel) putMeta(meta []byte) error { return c.bucket.Put(metaKey, meta) }
+// key begins every key of the channel in the other two buckets.
+func (c *channel) key() []byte { return binary.BigEndian.AppendUint64(nil, c.number) }
+
+func (c *channel) logKey(lamport uint64, messageID string) []byte {
+	key := binary.BigEndian.AppendUint64(make([]byte, 0, 2*numberBytes+len(messageID)), c.number)
+	return append(binary.BigEndian.AppendUint64(key, lamport), messageID...)
+}
+
+func (c *channel) hintKey(messageID string) []byte { return append(c.key(), messageID...) }
 
 // update changes the log. What leaves it comes first: a message can be replaced
 // by another of the same id, whose hint is not that of the one before.
-func (c channel) update(u *snapshot.HistoryUpdate) error {
-	if u.Empty() {
-		return nil
-	}
-	log, err := c.bucket.CreateBucketIfNotExists(logBucket)
-	if err != nil {
-		return err
-	}
-	log.FillPercent = logFill
-	hints := c.bucket.Bucket(hintsBucket)
+func (c *channel) update(u *snapshot.HistoryUpdate) error {
 	for _, key := range u.Gone {
-		if err := log.Delete(logKey(key.Lamport, key.MessageID)); err != nil {
+		if err := c.log.Delete(c.logKey(key.Lamport, key.MessageID)); err != nil {
 			return err
 		}
-		if hints == nil {
-			continue
-		}
-		if err := hints.Delete([]byte(key.MessageID)); err != nil {
+		if err := c.hints.Delete(c.hintKey(key.MessageID)); err != nil {
 			return err
 		}
 	}
 	for i := range u.Append {
 		record := &u.Append[i]
-		if err := log.Put(logKey(record.Lamport, record.MessageID), record.Message); err != nil {
+		if err := c.log.Put(c.logKey(record.Lamport, record.MessageID), record.Message); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func logKey(lamport uint64, id string) []byte {
-	return append(binary.BigEndian.AppendUint64(make([]byte, 0, lamportBytes+len(id)), lamport), id...)
-}
-
-func (c channel) putHints(hints []snapshot.RetrievalHint) error {
-	if len(hints) == 0 {
-		return nil
-	}
-	b, err := c.bucket.CreateBucketIfNotExists(hintsBucket)
-	if err != nil {
-		return err
-	}
+func (c *channel) putHints(hints []snapshot.RetrievalHint) error {
 	for _, hint := range hints {
-		if err := b.Put([]byte(hint.MessageID), hint.Hint); err != nil {
+		if err := c.hints.Put(c.hintKey(hint.MessageID), hint.Hint); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// eachMessage calls visit for every message of the log, oldest first. The bytes
-// are those of the file, for the duration of the call.
-func (c channel) eachMessage(visit func(message []byte)) error {
-	return each(c.bucket.Bucket(logBucket), func(_, message []byte) { visit(message) })
-}
-
-func (c channel) eachHint(visit func(messageID string, hint []byte)) error {
-	return each(c.bucket.Bucket(hintsBucket), func(id, hint []byte) { visit(string(id), hint) })
-}
-
-func each(b *bolt.Bucket, visit func(key, value []byte)) error {
-	if b == nil {
-		return nil
+// drop forgets the channel.
+func (c *channel) drop() error {
+	for _, bucket := range []*bolt.Bucket{c.log, c.hints} {
+		prefix, cursor := c.key(), bucket.Cursor()
+		for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = cursor.Seek(prefix) {
+			if err := cursor.Delete(); err != nil {
+				return err
+			}
+		}
 	}
-	return b.ForEach(func(key, value []byte) error {
-		visit(key, value)
-		return nil
-	})
+	return c.channels.Delete(c.id)
+}
+
+// eachMessage visits the messages of the log, oldest first. The bytes are those
+// of the file, for the duration of the call.
+func (c *channel) eachMessage(visit func(message []byte)) {
+	c.entries(c.log, func(_, message []byte) { visit(message) })
+}
+
+func (c *channel) eachHint(visit func(messageID string, hint []byte)) {
+	c.entries(c.hints, func(id, hint []byte) { visit(string(id), hint) })
+}
+
+func (c *channel) entries(bucket *bolt.Bucket, visit func(rest, value []byte)) {
+	prefix, cursor := c.key(), bucket.Cursor()
+	for key, value := cursor.Seek(prefix); bytes.HasPrefix(key, prefix); key, value = cursor.Next() {
+		visit(key[len(prefix):], value)
+	}
 }

@@ -38,7 +38,7 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	db, err := bolt.Open(s.path, fileMode, &bolt.Options{Timeout: lockPatience, FreelistType: bolt.FreelistMapType, NoStatistics: true})
+	db, err := bolt.Open(s.path, fileMode, &bolt.Options{Timeout: lockPatience, PageSize: pageBytes, FreelistType: bolt.FreelistMapType, NoStatistics: true})
 	if err != nil {
 		return refusal(err)
 	}

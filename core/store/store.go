@@ -47,10 +47,10 @@ func (s *Store) Close() error {
 
 // Commit keeps all of the changes in one transaction.
 func (s *Store) Commit(changes []persistence.Change) error {
-	return s.write(func(tx *bolt.Tx) error {
+	return s.write(func(t tables) error {
 		for i := range changes {
 			change := &changes[i]
-			c, err := makeChannel(tx, change.ChannelID)
+			c, err := t.make(change.ChannelID)
 			if err != nil {
 				return err
 			}
@@ -64,40 +64,48 @@ func (s *Store) Commit(changes []persistence.Change) error {
 
 // SaveChannelMeta replaces the meta of a channel.
 func (s *Store) SaveChannelMeta(channelID string, meta []byte) error {
-	return s.change(channelID, func(c channel) error { return c.putMeta(meta) })
+	return s.change(channelID, func(c *channel) error { return c.putMeta(meta) })
 }
 
 // UpdateHistory changes the log of a channel.
 func (s *Store) UpdateHistory(channelID string, update snapshot.HistoryUpdate) error {
-	return s.change(channelID, func(c channel) error { return c.update(&update) })
+	return s.change(channelID, func(c *channel) error { return c.update(&update) })
 }
 
 // SetRetrievalHint keeps a hint for a message of a channel.
 func (s *Store) SetRetrievalHint(channelID, messageID string, hint []byte) error {
-	return s.change(channelID, func(c channel) error {
+	return s.change(channelID, func(c *channel) error {
 		return c.putHints([]snapshot.RetrievalHint{{MessageID: messageID, Hint: hint}})
 	})
 }
 
 // DropChannel forgets a channel.
 func (s *Store) DropChannel(channelID string) error {
-	return s.write(func(tx *bolt.Tx) error { return dropChannel(tx, channelID) })
+	return s.write(func(t tables) error {
+		c, known, err := t.channel(channelID)
+		if err != nil || !known {
+			return err
+		}
+		return c.drop()
+	})
 }
 
 // LoadChannel returns what is kept of a channel.
 func (s *Store) LoadChannel(channelID string) (persistence.Kept, error) {
 	var kept persistence.Kept
-	err := s.read(func(tx *bolt.Tx) error {
-		c, known := openChannel(tx, channelID)
-		if !known {
-			return nil
+	err := s.read(func(t tables) error {
+		c, known, err := t.channel(channelID)
+		if err != nil || !known {
+			return err
 		}
-		kept.Meta = bytes.Clone(c.meta())
-		return errors.Join(
-			c.eachMessage(func(message []byte) { kept.History = append(kept.History, bytes.Clone(message)) }),
-			c.eachHint(func(messageID string, hint []byte) {
-				kept.Hints = append(kept.Hints, snapshot.RetrievalHint{MessageID: messageID, Hint: bytes.Clone(hint)})
-			}))
+		if len(c.meta) > 0 {
+			kept.Meta = bytes.Clone(c.meta)
+		}
+		c.eachMessage(func(message []byte) { kept.History = append(kept.History, bytes.Clone(message)) })
+		c.eachHint(func(messageID string, hint []byte) {
+			kept.Hints = append(kept.Hints, snapshot.RetrievalHint{MessageID: messageID, Hint: bytes.Clone(hint)})
+		})
+		return nil
 	})
 	if err != nil {
 		return persistence.Kept{}, err
@@ -107,24 +115,35 @@ func (s *Store) LoadChannel(channelID string) (persistence.Kept, error) {
 
 // VisitChannels visits the channels in the order of their ids.
 func (s *Store) VisitChannels(visit func(channelID string, meta []byte) bool) error {
-	return s.read(func(tx *bolt.Tx) error { return eachChannel(tx, visit) })
+	return s.read(func(t tables) error { return t.each(visit) })
 }
 
 // change writes to one channel.
-func (s *Store) change(channelID string, write func(channel) error) error {
-	return s.write(func(tx *bolt.Tx) error {
-		c, err := makeChannel(tx, channelID)
+func (s *Store) change(channelID string, write func(*channel) error) error {
+	return s.write(func(t tables) error {
+		c, err := t.make(channelID)
 		if err != nil {
 			return err
 		}
-		return write(c)
+		return write(&c)
 	})
 }
 
-func (s *Store) write(transaction func(*bolt.Tx) error) error {
-	return s.guard(func() error { return s.db.Update(transaction) })
+func (s *Store) write(transaction func(tables) error) error {
+	return s.guard(func() error { return s.db.Update(within(transaction)) })
 }
 
-func (s *Store) read(transaction func(*bolt.Tx) error) error {
-	return s.guard(func() error { return s.db.View(transaction) })
+func (s *Store) read(transaction func(tables) error) error {
+	return s.guard(func() error { return s.db.View(within(transaction)) })
+}
+
+// within hands the tables of a transaction to what works on them.
+func within(transaction func(tables) error) func(*bolt.Tx) error {
+	return func(tx *bolt.Tx) error {
+		t, err := open(tx)
+		if err != nil {
+			return err
+		}
+		return transaction(t)
+	}
 }

@@ -34,11 +34,11 @@ type durable struct {
 
 // newDurable returns a receiver with the given channels, whose logs are full.
 func newDurable(path string, mode core.StoreSync, channels ...string) *durable {
-	return newDurableOf(core.DefaultConfig().MaxMessageHistory, path, mode, channels...)
+	return newDurableOf(contentBytes, core.DefaultConfig().MaxMessageHistory, path, mode, channels...)
 }
 
-func newDurableOf(history int, path string, mode core.StoreSync, channels ...string) *durable {
-	d := &durable{path: path, history: history, content: make([]byte, contentBytes)}
+func newDurableOf(content, history int, path string, mode core.StoreSync, channels ...string) *durable {
+	d := &durable{path: path, history: history, content: make([]byte, content)}
 	sender, err := core.New(core.Options{ParticipantID: "sender", Config: unbounded(), Handler: func(core.Event) {}})
 	must(err)
 	d.sender = sender
@@ -123,6 +123,10 @@ func fullRows(folder string) []row {
 	}
 }
 
+// shortBytes is the content of the messages of many callers: short ones, of
+// which there can be many.
+const shortBytes = 100
+
 // callers is how many run at the same time where operations share commits.
 const callers = 64
 
@@ -138,7 +142,7 @@ func throughput(folder string, sync core.StoreSync, channels, each int) float64 
 	if channels > 1 {
 		history = 100 // to fill them all takes long
 	}
-	d := newDurableOf(history, path, sync, names...)
+	d := newDurableOf(shortBytes, history, path, sync, names...)
 	defer func() { must(os.Remove(path)) }()
 	// Callers take what comes next, so that a channel's messages come more or
 	// less in their order.
@@ -180,7 +184,7 @@ func batchRows(folder string) []row {
 			where = "in a channel each"
 		}
 		rows = append(rows,
-			row{what: fmt.Sprintf("storeSync full, %d callers %s", callers, where), value: median(fulls), unit: "/s"},
+			row{what: fmt.Sprintf("storeSync full, %d callers %s, %d bytes", callers, where, shortBytes), value: median(fulls), unit: "/s"},
 			row{what: fmt.Sprintf("storeSync batch, %d callers %s", callers, where), value: median(batches), unit: "/s", ratio: median(ratios), to: "full", least: 20})
 	}
 	return rows
