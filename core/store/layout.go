@@ -83,11 +83,10 @@ type tables struct {
 	channels, log, hints *bolt.Bucket
 }
 
-func open(tx *bolt.Tx) (t tables, err error) {
-	for name, bucket := range map[string]**bolt.Bucket{"channels": &t.channels, "log": &t.log, "hints": &t.hints} {
-		if *bucket = tx.Bucket([]byte(name)); *bucket == nil {
-			return t, fmt.Errorf("%w: it has no bucket %q", ErrDamaged, name)
-		}
+func tablesOf(tx *bolt.Tx) (tables, error) {
+	t := tables{channels: tx.Bucket(channelsBucket), log: tx.Bucket(logBucket), hints: tx.Bucket(hintsBucket)}
+	if t.channels == nil || t.log == nil || t.hints == nil {
+		return t, fmt.Errorf("%w: one of its buckets is missing", ErrDamaged)
 	}
 	t.log.FillPercent = logFill
 	return t, nil

@@ -140,7 +140,7 @@ func (s *Store) read(transaction func(tables) error) error {
 // within hands the tables of a transaction to what works on them.
 func within(transaction func(tables) error) func(*bolt.Tx) error {
 	return func(tx *bolt.Tx) error {
-		t, err := open(tx)
+		t, err := tablesOf(tx)
 		if err != nil {
 			return err
 		}
