@@ -179,13 +179,13 @@ func batchRows(folder string) []row {
 			batch := throughput(folder, core.StoreSyncBatch, channels, 100)
 			fulls, batches, ratios = append(fulls, full), append(batches, batch), append(ratios, batch/full)
 		}
-		where := "in one channel"
+		where, least := "in one channel", 20.
 		if channels > 1 {
-			where = "in a channel each"
+			where, least = "in a channel each", 0
 		}
 		rows = append(rows,
 			row{what: fmt.Sprintf("storeSync full, %d callers %s, %d bytes", callers, where, shortBytes), value: median(fulls), unit: "/s"},
-			row{what: fmt.Sprintf("storeSync batch, %d callers %s", callers, where), value: median(batches), unit: "/s", ratio: median(ratios), to: "full", least: 20})
+			row{what: fmt.Sprintf("storeSync batch, %d callers %s", callers, where), value: median(batches), unit: "/s", ratio: median(ratios), to: "full", least: least})
 	}
 	return rows
 }
