@@ -40,15 +40,21 @@ func (s *Store) fail(err error) error { return fmt.Errorf("store %q: %w", s.path
 // The file is mapped into memory: one that is damaged, or cut short by somebody
 // else, shows as a panic or as a memory fault. Either becomes an error, and the
 // last one that this store has.
+//
+// Accesses come one at a time: bbolt panics with its locks held, and whoever
+// waited for one of those would wait for ever.
 func (s *Store) guard(access func() error) (err error) {
-	if broken := s.broken.Load(); broken != nil {
-		return *broken
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return s.broken
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if problem := recover(); problem != nil {
 			err = s.fail(fmt.Errorf("%w: %v", ErrDamaged, problem))
-			s.broken.Store(&err)
+			s.broken = err
+			s.abandon()
 		}
 	}()
 	err = access()
@@ -59,4 +65,13 @@ func (s *Store) guard(access func() error) (err error) {
 		err = ErrClosed
 	}
 	return s.fail(err)
+}
+
+// abandon lets go of the file where bbolt cannot close it any more, so that who
+// repairs it can open it. What is mapped of it stays mapped.
+func (s *Store) abandon() {
+	if s.file != nil {
+		unlock(s.file)
+		_ = s.file.Close() // nothing of ours is unwritten
+	}
 }

@@ -17,6 +17,9 @@ import (
 // process that was just ended may not have let go of it yet.
 const lockPatience = time.Second
 
+// leastBytes is what none of our files has less of.
+const leastBytes = metaPages * pageBytes
+
 // fileMode lets nobody but its owner read a file: it holds messages.
 const fileMode = 0o600
 
@@ -38,9 +41,9 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
-	db, err := bolt.Open(s.path, fileMode, &bolt.Options{Timeout: lockPatience, PageSize: pageBytes, FreelistType: bolt.FreelistMapType, NoStatistics: true})
+	db, err := s.openDB(false)
 	if err != nil {
-		return refusal(err)
+		return err
 	}
 	if err := s.prepare(db, made); err != nil {
 		return errors.Join(err, db.Close())
@@ -81,19 +84,34 @@ func (s *Store) inspect() (isNew bool, err error) {
 	case info.Size() == 0:
 		return true, nil
 	}
-	db, err := bolt.Open(s.path, fileMode, &bolt.Options{Timeout: lockPatience, ReadOnly: true, NoStatistics: true})
+	db, err := s.openDB(true)
 	if err != nil {
-		return false, refusal(err)
+		return false, err
 	}
-	err = db.View(func(tx *bolt.Tx) error {
-		// Its size by its own account; pages past the end of the file would be
-		// mapped, and fault.
-		if size := tx.Size(); size > info.Size() {
-			return fmt.Errorf("%w: it should have at least %d bytes and has %d", ErrTruncated, size, info.Size())
-		}
-		return checkHeader(tx)
-	})
+	err = checkPages(s.file, db.Info().PageSize)
+	if err == nil {
+		err = db.View(checkHeader)
+	}
 	return false, errors.Join(err, db.Close())
+}
+
+// openDB opens the file, which then is s.file.
+func (s *Store) openDB(readOnly bool) (*bolt.DB, error) {
+	db, err := bolt.Open(s.path, fileMode, &bolt.Options{
+		ReadOnly:     readOnly,
+		Timeout:      lockPatience,
+		PageSize:     pageBytes,
+		FreelistType: bolt.FreelistMapType,
+		NoStatistics: true,
+		OpenFile: func(name string, flag int, mode os.FileMode) (file *os.File, err error) {
+			s.file, err = os.OpenFile(name, flag, mode)
+			return s.file, err
+		},
+	})
+	if err != nil {
+		return nil, s.refusal(err)
+	}
+	return db, nil
 }
 
 // checkHeader refuses what is neither empty nor a store of this version.
@@ -110,8 +128,9 @@ func checkHeader(tx *bolt.Tx) error {
 	return nil
 }
 
-// refusal says in our words why bbolt does not open a file.
-func refusal(err error) error {
+// refusal says in our words why bbolt does not open the file.
+func (s *Store) refusal(err error) error {
+	info, statErr := os.Stat(s.path)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return ErrInUse
@@ -121,6 +140,8 @@ func refusal(err error) error {
 		return fmt.Errorf("%w: it is a bbolt database of another format", ErrForeign)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: the store must be readable and writable", err)
+	case statErr == nil && info.Size() > 0 && info.Size() < leastBytes:
+		return fmt.Errorf("%w: it has only %d bytes", ErrForeign, info.Size())
 	}
 	return err
 }

@@ -11,7 +11,8 @@ package store
 import (
 	"bytes"
 	"errors"
-	"sync/atomic"
+	"os"
+	"sync"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -19,13 +20,16 @@ import (
 	"github.com/libsds/libsds/core/snapshot"
 )
 
-// Store is an open file. It is safe for concurrent use; commits come one after
-// the other.
+// Store is an open file. It is safe for concurrent use; calls come one after the
+// other.
 type Store struct {
 	path string
+
+	mu   sync.Mutex // guards what follows, the database's own state included
 	db   *bolt.DB
+	file *os.File // that of db, which closes it
 	// broken is why the file can no longer be used; nil while it can.
-	broken atomic.Pointer[error]
+	broken error
 }
 
 var (
@@ -37,12 +41,10 @@ var (
 func (s *Store) Path() string { return s.path }
 
 // Close waits for calls under way and releases the file. Calls that come later
-// fail with ErrClosed. A second Close does nothing.
+// fail with ErrClosed. A second Close does nothing. A store that is damaged has
+// released the file already, and returns that error.
 func (s *Store) Close() error {
-	if broken := s.broken.Load(); broken != nil {
-		return *broken // its locks are in an unknown state
-	}
-	return s.guard(s.db.Close)
+	return s.guard(func() error { return s.db.Close() })
 }
 
 // Commit keeps all of the changes in one transaction.
