@@ -26,7 +26,14 @@ var (
 
 // childVariable makes the test binary a participant: its arguments are path,
 // mode, seed and run, and its pipe is descriptor 3.
-const childVariable = "LIBSDS_CRASH_TEST_CHILD"
+// Its value is many, to live until it is killed, or single, to do a number of
+// operations, one after the other.
+const (
+	childVariable = "LIBSDS_CRASH_TEST_CHILD"
+	many          = "many"
+	single        = "single"
+	operations    = 200
+)
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
@@ -49,7 +56,12 @@ func participate(arguments []string) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
-	(&participant{config: config, pipe: os.NewFile(3, "pipe"), seed: seed, run: run}).live()
+	p := &participant{config: config, pipe: os.NewFile(3, "pipe"), seed: seed, run: run}
+	if os.Getenv(childVariable) == single {
+		p.work(operations)
+		os.Exit(0)
+	}
+	p.live()
 }
 
 // livesOfAFile is how often a file is used again, before a new one is begun.
@@ -116,7 +128,7 @@ func live(path, mode string, random *rand.Rand, run int) (told []string, err err
 	defer func() { _ = reader.Close() }()
 	var stderr bytes.Buffer
 	command := exec.Command(os.Args[0], path, mode, strconv.FormatUint(random.Uint64(), 10), strconv.Itoa(run))
-	command.Env = append(os.Environ(), childVariable+"=1")
+	command.Env = append(os.Environ(), childVariable+"="+many)
 	command.ExtraFiles = []*os.File{writer}
 	command.Stderr = &stderr
 	if err := errors.Join(command.Start(), writer.Close()); err != nil {

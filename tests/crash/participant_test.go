@@ -53,17 +53,32 @@ func (p *participant) say(format string, arguments ...any) {
 	}
 }
 
-// live runs until the process is killed. In some runs it keeps closing and
-// opening.
-func (p *participant) live() {
-	random := rand.New(rand.NewPCG(p.seed, uint64(p.run)))
-	crew := make([]*worker, workers)
+func (p *participant) crew(random *rand.Rand, size int) []*worker {
+	crew := make([]*worker, size)
 	for i := range crew {
 		crew[i] = &worker{
 			participant: p, number: i, random: rand.New(rand.NewPCG(random.Uint64(), 0)),
 			generation: p.run << 16, peers: map[string]*peer{},
 		}
 	}
+	return crew
+}
+
+// work does one thing after the other, and ends.
+func (p *participant) work(operations int) {
+	p.open()
+	w := p.crew(rand.New(rand.NewPCG(p.seed, 0)), 1)[0]
+	for range operations {
+		w.operate()
+	}
+	p.manager.Close()
+}
+
+// live runs until the process is killed. In some runs it keeps closing and
+// opening.
+func (p *participant) live() {
+	random := rand.New(rand.NewPCG(p.seed, uint64(p.run)))
+	crew := p.crew(random, workers)
 	closes := random.IntN(5) == 0
 	for {
 		p.open()
@@ -150,7 +165,7 @@ func (w *worker) must(err error) {
 func (w *worker) peer(channel string) *peer {
 	if w.peers[channel] == nil {
 		config := w.config
-		config.StorePath = ""
+		config.StorePath, config.Limits.MaxOutgoingMessages = "", 1<<20
 		m, err := core.New(core.Options{ParticipantID: fmt.Sprint("bob-", w.number), Config: &config})
 		w.must(err)
 		w.peers[channel] = &peer{Manager: m}
