@@ -158,6 +158,16 @@ func TestAnotherSchemaVersionIsRefusedAndLeftAlone(t *testing.T) {
 	untouched(t, path, content, longAgo)
 }
 
+func TestAStoreWithoutItsBucketsIsRefusedAndLeftAlone(t *testing.T) {
+	path := newPath(t)
+	content := bboltFile(t, schema(binary.BigEndian.AppendUint32(nil, store.SchemaVersion)))
+	write(t, path, content)
+	if _, err := store.Open(path); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), path) {
+		t.Errorf("the error is %v", err)
+	}
+	untouched(t, path, content, longAgo)
+}
+
 func TestAFileThatHasNothingYetBecomesAStore(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"an empty one":                    {},

@@ -125,7 +125,8 @@ func checkHeader(tx *bolt.Tx) error {
 	case version != SchemaVersion:
 		return fmt.Errorf("%w: it is of version %d, and this library reads version %d", ErrSchemaVersion, version, SchemaVersion)
 	}
-	return nil
+	_, err := tablesOf(tx)
+	return err
 }
 
 // refusal says in our words why bbolt does not open the file.
