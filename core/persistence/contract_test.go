@@ -49,6 +49,20 @@ func TestMemoryReturnsWhatWasSaved(t *testing.T) {
 	}
 }
 
+func TestHintOfAMessageThatIsReplacedGoesWithIt(t *testing.T) {
+	var memory persistence.Memory
+	mustNot(t, memory.UpdateHistory("c", snapshot.HistoryUpdate{Append: []snapshot.HistoryRecord{record("m", 1)}}))
+	mustNot(t, memory.SetRetrievalHint("c", "m", []byte("where the first is")))
+	mustNot(t, memory.UpdateHistory("c", snapshot.HistoryUpdate{
+		Append: []snapshot.HistoryRecord{record("m", 2)}, Gone: []snapshot.HistoryKey{{MessageID: "m", Lamport: 1}},
+	}))
+	got, err := memory.LoadChannel("c")
+	mustNot(t, err)
+	if diff := cmp.Diff(persistence.Kept{History: [][]byte{[]byte("m")}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestDropForgetsOneChannelWithItsHints(t *testing.T) {
 	var memory persistence.Memory
 	for _, id := range []string{"dropped", "kept"} {

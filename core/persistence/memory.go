@@ -56,6 +56,9 @@ func (m *Memory) UpdateHistory(channelID string, update snapshot.HistoryUpdate) 
 }
 
 func (c *memoryChannel) update(update *snapshot.HistoryUpdate) {
+	for _, key := range update.Gone { // also of messages that are replaced
+		delete(c.hints, key.MessageID)
+	}
 	for _, record := range update.Append {
 		c.history[record.MessageID] = record
 	}
