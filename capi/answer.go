@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"errors"
+	"strings"
 	"unsafe"
 
 	"github.com/libsds/libsds/core"
@@ -145,11 +146,19 @@ func failed(r request, err error) answer {
 }
 
 // reason is what went wrong, without operation and channel, which the host
-// knows.
+// knows. Of a store that failed it is the store's words alone: they are often
+// the host's own.
 func reason(err error) string {
 	var operation *core.Error
 	if errors.As(err, &operation) {
 		err = operation.Err
 	}
-	return err.Error()
+	return strings.TrimPrefix(err.Error(), core.ErrPersistence.Error()+": ")
+}
+
+// explained ends a call that has no callback, for the reason given.
+func explained(status C.int, why string, explanation **C.char) C.int {
+	text := "libsds error: " + why
+	C.sdsExplain(explanation, (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
+	return status
 }

@@ -34,6 +34,10 @@ void sdsInvoke(SdsReply reply, int status, const char *text, size_t size, uint64
  * call the library. */
 char *sdsAskHint(SdsReply provider, const char *id, size_t *size);
 
+/* Where error is not NULL, gives the host a copy of the text to free, or NULL
+ * where the text is NULL or there is no memory. */
+void sdsExplain(char **error, const char *text, size_t size);
+
 /* Memory for one result, or NULL. sdsShrink gives back what lies beyond size and
  * returns where the result is now. sdsRetain keeps it readable for as long as
  * hosts may read it and frees it then. */

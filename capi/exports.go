@@ -16,6 +16,7 @@ import (
 	"github.com/libsds/libsds/capi/internal/turn"
 	"github.com/libsds/libsds/core"
 	"github.com/libsds/libsds/core/limits"
+	callbacks "github.com/libsds/libsds/persistence_callbacks"
 )
 
 // mostMarked bounds how many ids one call can mark as met: it is the bound of
@@ -203,9 +204,65 @@ func sdsGoRemoveChannel(address C.uintptr_t, channelID C.SdsText, reply C.SdsRep
 	})
 }
 
+//export sdsGoSetPersistence
+func sdsGoSetPersistence(address C.uintptr_t, procedures unsafe.Pointer, userData C.uintptr_t, inside C.uint64_t, explanation **C.char) C.int {
+	c := begin(address, inside)
+	if c == nil {
+		return explained(C.SDS_ERR_INVALID_CONTEXT, "invalid context", explanation)
+	}
+	defer c.operation.End()
+	var err error
+	if panicked := contain(func() { err = c.setPersistence(procedures, uintptr(userData)) }); panicked != nil {
+		err = panicked
+	}
+	if err != nil {
+		return explained(C.int(core.StatusOf(err)), reason(err), explanation)
+	}
+	return C.SDS_OK
+}
+
+func (c *call) setPersistence(procedures unsafe.Pointer, userData uintptr) error {
+	if procedures == nil {
+		return c.manager.SetBackend(nil)
+	}
+	backend, err := callbacks.New(procedures, userData)
+	if err != nil {
+		return err
+	}
+	return c.manager.SetBackend(backend)
+}
+
+// What follows is called from inside the procedures. A panic there has nobody to
+// tell but the log; the procedure goes on.
+
+//export sdsGoLoadMeta
+func sdsGoLoadMeta(call C.uintptr_t, meta unsafe.Pointer, size C.size_t) {
+	_ = contain(func() { callbacks.LoadMeta(uintptr(call), meta, uintptr(size)) })
+}
+
+//export sdsGoLoadMessage
+func sdsGoLoadMessage(call C.uintptr_t, message unsafe.Pointer, size C.size_t) {
+	_ = contain(func() { callbacks.LoadMessage(uintptr(call), message, uintptr(size)) })
+}
+
+//export sdsGoLoadHint
+func sdsGoLoadHint(call C.uintptr_t, messageID C.SdsText, hint unsafe.Pointer, size C.size_t) {
+	_ = contain(func() { callbacks.LoadHint(uintptr(call), viewOf(messageID), hint, uintptr(size)) })
+}
+
+//export sdsGoFail
+func sdsGoFail(call C.uintptr_t, reason C.SdsText) {
+	_ = contain(func() { callbacks.Fail(uintptr(call), viewOf(reason)) })
+}
+
+// viewOf is a view of a string of the host; nil is NULL.
+func viewOf(t C.SdsText) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(t.data)), t.size)
+}
+
 // stringOf copies a string of the host.
 func stringOf(t C.SdsText) string {
-	return string(unsafe.Slice((*byte)(unsafe.Pointer(t.data)), t.size))
+	return string(viewOf(t))
 }
 
 // bytesOf is a view of memory of the host, for the duration of the call. A host

@@ -2,10 +2,12 @@
  *
  * They are C functions, so that the compiler compares them with the header, and
  * so that what must not enter the Go runtime is refused before it: calls of a
- * forked child, and calls from inside a hint provider. */
+ * forked child, and calls from inside a hint provider or a persistence procedure. */
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "../persistence_callbacks/procedures.h"
 #include "_cgo_export.h"
 #include "bridge.h"
 
@@ -14,11 +16,9 @@
 #define LONGEST_STRING (((size_t)1 << 30) + 1)
 
 static const char *const forkedText = "libsds error: used in a forked child process";
-static const char *const providerText = "libsds error: called from inside a retrieval hint provider";
 
 static volatile int forked;
 static _Thread_local uint64_t insideOperation;
-static _Thread_local int insideProvider;
 
 static void afterFork(void) { forked = 1; }
 
@@ -38,23 +38,20 @@ void sdsInvoke(SdsReply reply, int status, const char *text, size_t size, uint64
 
 char *sdsAskHint(SdsReply provider, const char *id, size_t *size)
 {
+	const char *outer = sdsInside;
 	char *hint = NULL;
 
 	*size = 0;
-	insideProvider++;
+	sdsInside = "libsds error: called from inside a retrieval hint provider";
 	((SdsRetrievalHintProvider)provider.function)(id, &hint, size, (void *)provider.userData);
-	insideProvider--;
+	sdsInside = outer;
 	return hint;
 }
 
 /* Why a call cannot be let in, or NULL. */
 static const char *refusal(void)
 {
-	if (forked)
-		return forkedText;
-	if (insideProvider)
-		return providerText;
-	return NULL;
+	return forked ? forkedText : sdsInside;
 }
 
 /* Whether a call is over before it began, and then with which status. */
@@ -72,8 +69,19 @@ static int isOver(SdsCallBack callback, void *userData, int *status)
 	return callback == NULL;
 }
 
+void sdsExplain(char **error, const char *text, size_t size)
+{
+	if (error == NULL)
+		return;
+	*error = text == NULL ? NULL : malloc(size + 1);
+	if (*error == NULL)
+		return;
+	memcpy(*error, text, size);
+	(*error)[size] = '\0';
+}
+
 /* What an empty array points to is not looked at, and may be no pointer. */
-static void *pointerTo(void *data, size_t size) { return size == 0 ? NULL : data; }
+static void *pointerTo(const void *data, size_t size) { return size == 0 ? NULL : (void *)(uintptr_t)data; }
 
 static SdsReply replyTo(SdsCallBack callback, void *userData)
 {
@@ -182,4 +190,44 @@ int SdsRemoveChannel(void *ctx, const char *channelId, SdsCallBack callback, voi
 	if (isOver(callback, userData, &status))
 		return status;
 	return sdsGoRemoveChannel((uintptr_t)ctx, textOf(channelId), replyTo(callback, userData));
+}
+
+void SdsFree(void *p) { free(p); }
+
+int SdsSetPersistence(void *ctx, const SdsPersistence *persistence, void *userData, char **error)
+{
+	const char *text = refusal();
+
+	sdsExplain(error, text, text == NULL ? 0 : strlen(text));
+	if (text != NULL)
+		return forked ? SDS_ERR_FORKED : SDS_ERR_INVALID_ARGUMENT;
+	return sdsGoSetPersistence((uintptr_t)ctx, (void *)(uintptr_t)persistence, (uintptr_t)userData, insideOperation,
+				   error);
+}
+
+/* What follows is for the inside of procedures. A forked child cannot say
+ * anything more there; it has to end. */
+
+void SdsLoadMeta(SdsCall *call, const uint8_t *meta, size_t metaLen)
+{
+	if (!forked)
+		sdsGoLoadMeta((uintptr_t)call, pointerTo(meta, metaLen), metaLen);
+}
+
+void SdsLoadMessage(SdsCall *call, const uint8_t *message, size_t messageLen)
+{
+	if (!forked)
+		sdsGoLoadMessage((uintptr_t)call, pointerTo(message, messageLen), messageLen);
+}
+
+void SdsLoadHint(SdsCall *call, const char *messageId, const uint8_t *hint, size_t hintLen)
+{
+	if (!forked)
+		sdsGoLoadHint((uintptr_t)call, textOf(messageId), pointerTo(hint, hintLen), hintLen);
+}
+
+void SdsFail(SdsCall *call, const char *reason)
+{
+	if (!forked)
+		sdsGoFail((uintptr_t)call, textOf(reason));
 }

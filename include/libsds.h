@@ -7,8 +7,9 @@
  * SdsUnwrapReceivedMessage. The library notices what was lost, asks for it, and
  * tells the host through events. Nothing is sent by the library itself.
  *
- * These are the functions of nim-sds' libsds, with the same names, types and
- * meaning. docs/compat.md lists what differs.
+ * The first eleven functions are those of nim-sds' libsds, with the same names,
+ * types and meaning; docs/compat.md lists what differs. What follows them is this
+ * library's own.
  *
  * @section contexts Contexts
  * A context is one participant with its channels, made by a constructor and
@@ -16,8 +17,9 @@
  * another one while the process lives: a context that was cleaned up, one that
  * never was, and NULL are an error ("libsds error: invalid context"), not a
  * crash. That takes about a quarter of a kilobyte for each context that ever was.
- * Channels come into being with the first message sent or received in them. State is
- * in memory only.
+ * Channels come into being with the first message sent or received in them. Their
+ * state is in memory, and outlives the process only where something keeps it; see
+ * Persistence.
  *
  * @section threads Threads
  * Every function may be called from any thread at any time, from inside
@@ -42,8 +44,9 @@
  *
  * A hint provider may call nothing: it runs while its channel is locked. Calls
  * from inside it fail with "libsds error: called from inside a retrieval hint
- * provider". Callbacks must return; they must not throw C++ exceptions, longjmp
- * or end their thread.
+ * provider". The same holds for persistence procedures, a few functions aside; see
+ * Persistence. Callbacks, providers and procedures must return; they must not throw
+ * C++ exceptions, longjmp or end their thread.
  *
  * @section memory Memory
  * What the host passes is read during the call and copied where it is kept. Ids
@@ -53,10 +56,62 @@
  * returned (100 ms where more than 256 MiB of results are held); an event only
  * during its callback.
  *
+ * @section persistence Persistence
+ * A participant that restarts without its state sends with a clock that went back,
+ * delivers again what it had, and forgets what nobody has acknowledged yet. The key
+ * storePath of the configuration has the library keep everything itself, in a file
+ * that serves one context at a time, without a line of the host's code. A host with a
+ * database of its own gives the library procedures over it instead
+ * (SdsSetPersistence). The rest of this section is about these.
+ *
+ * What is kept of a channel is a meta, which is small, complete and replaced as a
+ * whole, its log of up to maxMessageHistory messages, and retrieval hints for
+ * messages of the log. All of it is bytes that the host need not understand.
+ *
+ * Save points. Every operation that changes a channel saves once, at its end and
+ * before any of its events: first the meta, then what joined and left the log, then
+ * each retrieval hint that was learnt. A process that ends between the first two
+ * loses what the second would have kept. A host with transactions therefore sets
+ * `commit`, which is called in place of the first two: then an operation is kept as
+ * a whole or not at all. The timers save what they change, too.
+ *
+ *   | procedure        | called                                     | when it fails                   |
+ *   |------------------|--------------------------------------------|---------------------------------|
+ *   | loadChannel      | on the first use of a channel              | so does the operation, with rePersistenceError and the host's words |
+ *   | saveChannelMeta  | at each save point; not with `commit`      | the next save holds everything  |
+ *   | updateHistory    | after it, if the log changed; not with `commit` | the same changes come again, with later ones, at the next save point |
+ *   | commit           | at each save point                         | the same, hints included        |
+ *   | setRetrievalHint | after these, for each new hint             | it comes again at the next save point, after a commit that is repeated |
+ *   | dropChannel      | when a channel is removed or all are reset | so does the operation, with rePersistenceError and the host's words, and the channel stays |
+ *
+ * A failing save fails no operation and holds nothing up: the library goes on from
+ * memory, and the host, who returned the error, knows of it.
+ *
+ * Threads. A procedure runs on the thread of the operation, or on the library's for
+ * what the timers do, while its channel is locked. (With storeSync "batch", `commit`
+ * may run on the thread of another operation that is committed at the same time.)
+ * Procedures of one context never run at the same time as each other; an event
+ * callback or a hint provider of the context may be running meanwhile on another
+ * thread.
+ *
+ * Calling back. From inside a procedure only SdsLoadMeta, SdsLoadMessage,
+ * SdsLoadHint, SdsFail and SdsFree may be called; any other function fails with
+ * "libsds error: called from inside a persistence procedure". A procedure may have
+ * another thread do its work and wait for it, and that one may call these four for
+ * it; but it must not wait for a thread that is itself in another call of the
+ * library.
+ *
+ * Ownership. Memory never changes owner: what a procedure is passed is valid until
+ * it returns, and what it passes is copied at once.
+ *
+ * Ids. An id is UTF-8 and a peer may have put a NUL into one, which no C string can
+ * hold. Procedures are given each such NUL as the two bytes C0 80, which UTF-8 never
+ * has, and SdsLoadHint takes them back: to the host an id is a key like any other.
+ *
  * @section errors Errors
- * A function returns, the first that applies,
- * - RET_ERR in a forked child and from inside a hint provider; a callback gets RET_ERR
- *   and a text that says so;
+ * Of the functions that take a callback, each returns, the first that applies,
+ * - RET_ERR in a forked child and from inside a hint provider or a persistence
+ *   procedure; a callback gets RET_ERR and a text that says so;
  * - RET_MISSING_CALLBACK when the callback is NULL; nothing else happened;
  * - RET_ERR when its arguments are wrong; the callback gets RET_ERR and a text
  *   that begins with "libsds error: ";
@@ -74,14 +129,15 @@
  *   | reSerializationError   | frozen; does not occur                               |
  *   | reDeserializationError | not an SDS message: deliver the payload as it is     |
  *   | reMessageTooLarge      | content over maxContentBytes                         |
- *   | rePersistenceError     | the store failed; ": " and its words follow          |
+ *   | rePersistenceError     | the store failed; ": " and its words follow, or what is damaged of what it kept |
  *   | reLimitExceeded        | a configured limit; ": " and which one follow        |
  *
  * @section fork Fork
  * A child of fork() cannot use the library, not even contexts of its own: every
  * function fails at once with "libsds error: used in a forked child process".
- * exec() is fine, and so is the parent. A child forked inside a callback must end
- * there, with exec() or _exit(): there is nothing to return to.
+ * SdsFree still works, exec() is fine, and so is the parent. A child forked inside a
+ * callback or a procedure must end there, with exec() or _exit(): there is nothing to
+ * return to.
  *
  * @section signals Signals and loading
  * Loading the library sets handlers for SIGSEGV, SIGBUS and SIGFPE, which forward
@@ -131,7 +187,8 @@
  *   | possibleAckThreshold       | 2          | and otherwise so many do together           |
  *   | missingDependencyTimeoutMs | 600000     | how long a message waits for others; 0: for ever |
  *   | maxLamportDriftMs          | 86400000   | how far a peer can move the clock ahead     |
- *   | storePath, storeSync       | "", "full" | reserved for the built-in store             |
+ *   | storePath                  | ""         | a file that keeps the channels; see Persistence |
+ *   | storeSync                  | "full"     | "full": an operation is committed by itself; "batch": those that run at the same time share a commit |
  *   | maxContentBytes            | 1048576    | content of a message                        |
  *   | maxWireBytes               | 8388608    | a received payload                          |
  *   | maxHistoryEntries          | 4096       | entries of a received causal history        |
@@ -147,6 +204,7 @@
 #define LIBSDS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -374,6 +432,206 @@ int SdsStartPeriodicTasks(void *ctx, SdsCallBack callback, void *userData);
  * @since 0.1.0
  */
 int SdsRemoveChannel(void *ctx, const char *channelId, SdsCallBack callback, void *userData);
+
+/**
+ * What a function without a callback returns. The numbers are frozen.
+ */
+typedef enum {
+    /** Done. */
+    SDS_OK = 0,
+    /** As RET_ERR. */
+    SDS_ERR = 1,
+    /** As RET_MISSING_CALLBACK. */
+    SDS_ERR_MISSING_CALLBACK = 2,
+    /** An argument is wrong, or the call comes at a wrong moment. */
+    SDS_ERR_INVALID_ARGUMENT = 10,
+    /** No memory. */
+    SDS_ERR_OUT_OF_MEMORY = 11,
+    /** A defect of the library. */
+    SDS_ERR_INTERNAL = 12,
+    /** Frozen; does not occur. */
+    SDS_ERR_SERIALIZATION = 13,
+    /** Not an SDS message. */
+    SDS_ERR_DESERIALIZATION = 14,
+    /** Content over maxContentBytes. */
+    SDS_ERR_MESSAGE_TOO_LARGE = 15,
+    /** The store failed. */
+    SDS_ERR_PERSISTENCE = 16,
+    /** A configured limit. */
+    SDS_ERR_LIMIT_EXCEEDED = 17,
+    /** The context was cleaned up, never was one, or is NULL. */
+    SDS_ERR_INVALID_CONTEXT = 20,
+    /** Called in a child of fork(). */
+    SDS_ERR_FORKED = 21
+} SdsStatus;
+
+/**
+ * Frees what a function of the library gave the caller to free. Works anywhere, also
+ * inside procedures and in a forked child.
+ *
+ * @param p The memory; NULL is fine.
+ * @since 0.1.0
+ */
+void SdsFree(void *p);
+
+/**
+ * One call of a persistence procedure, for the functions that a procedure may call.
+ * It names the call and is not memory to look into. It is valid until the procedure
+ * returns; after that, and for any other value, those functions do nothing.
+ */
+typedef struct SdsCall SdsCall;
+
+/** A message that joins the log. */
+typedef struct {
+    /** Its id, a key within its channel. */
+    const char *messageId;
+    /** Its logical time. The log is ordered by it, and by the id where it is equal. */
+    int64_t lamport;
+    /** What to hand back to SdsLoadMessage. */
+    const uint8_t *message;
+    /** Its length in bytes. */
+    size_t messageLen;
+} SdsHistoryRecord;
+
+/**
+ * The procedures through which a host keeps channels; see Persistence.
+ *
+ * Each returns 0 if it did what it was asked to. Otherwise it may first say why with
+ * SdsFail; without that, the error is of the form "loadChannel returned 5". userData
+ * is what was passed to SdsSetPersistence.
+ *
+ * Set what lies beyond what you know of to zero, and `size` to sizeof(SdsPersistence).
+ * `loadChannel` and `dropChannel` must be set, and either `commit` or both of
+ * `saveChannelMeta` and `updateHistory`.
+ */
+typedef struct {
+    /** The size of this struct as the host was compiled with it. */
+    uint32_t size;
+
+    /**
+     * Replaces the meta of a channel.
+     *
+     * @param meta    The meta; its former value need not be kept.
+     * @param metaLen Its length, not 0.
+     */
+    int (*saveChannelMeta)(SdsCall *call, const char *channelId, const uint8_t *meta, size_t metaLen, void *userData);
+
+    /**
+     * Changes the log of a channel, all of it or nothing. A message to append that is
+     * there already replaces the one of the same id; one to evict that is not there is
+     * no error. The retrieval hint of an evicted message goes with it.
+     *
+     * @param append      The messages that join the log, NULL when there are none.
+     * @param appendCount How many there are.
+     * @param evict       The ids that leave the log, NULL when there are none. None is
+     *                    also in append.
+     * @param evictCount  How many there are; not both counts are 0.
+     */
+    int (*updateHistory)(SdsCall *call, const char *channelId, const SdsHistoryRecord *append, size_t appendCount,
+                         const char *const *evict, size_t evictCount, void *userData);
+
+    /**
+     * Hands over what is kept of a channel, with SdsLoadMeta, SdsLoadMessage and
+     * SdsLoadHint. To find nothing is a success: the channel is new.
+     */
+    int (*loadChannel)(SdsCall *call, const char *channelId, void *userData);
+
+    /**
+     * Forgets a channel: meta, log and hints. One that is not known is a success. It
+     * is called for channels that were not used since the start, too, but a reset can
+     * only name those that were.
+     */
+    int (*dropChannel)(SdsCall *call, const char *channelId, void *userData);
+
+    /**
+     * Keeps where a message of the log can be fetched, in place of what was kept of
+     * that before. May be NULL: hints are then asked for again after a restart.
+     *
+     * @param messageId The message.
+     * @param hint      The hint.
+     * @param hintLen   Its length, from 1 to 4096.
+     */
+    int (*setRetrievalHint)(SdsCall *call, const char *channelId, const char *messageId, const uint8_t *hint,
+                            size_t hintLen, void *userData);
+
+    /**
+     * saveChannelMeta and updateHistory in one transaction. May be NULL; if it is set,
+     * the two are not called. append and evict may both be empty here.
+     */
+    int (*commit)(SdsCall *call, const char *channelId, const uint8_t *meta, size_t metaLen,
+                  const SdsHistoryRecord *append, size_t appendCount, const char *const *evict, size_t evictCount,
+                  void *userData);
+} SdsPersistence;
+
+/**
+ * From inside loadChannel: hands over the meta. At most once; where none was saved
+ * yet, not at all or with a length of 0.
+ *
+ * Of this function and the two that follow: what cannot be is not taken (NULL with a
+ * length, a length over 1 GiB, more than 16 GiB in all, an unusable id, a call from
+ * inside another procedure), and then the procedure fails, whatever it returns, with
+ * an error that says what it was.
+ *
+ * @param call    What the procedure was passed.
+ * @param meta    The meta as it was saved.
+ * @param metaLen Its length.
+ * @since 0.1.0
+ */
+void SdsLoadMeta(SdsCall *call, const uint8_t *meta, size_t metaLen);
+
+/**
+ * From inside loadChannel: hands over a message of the log, oldest first, that is by
+ * (lamport, messageId); the bytes of the ids are compared. The library sorts what
+ * comes in another order, and drops what comes twice.
+ *
+ * @param call       What the procedure was passed.
+ * @param message    The message as it was appended.
+ * @param messageLen Its length.
+ * @since 0.1.0
+ */
+void SdsLoadMessage(SdsCall *call, const uint8_t *message, size_t messageLen);
+
+/**
+ * From inside loadChannel: hands over a retrieval hint, at any time and in any order.
+ * One for a message that is not in the log is not used.
+ *
+ * @param call      What the procedure was passed.
+ * @param messageId The message.
+ * @param hint      The hint as it was set.
+ * @param hintLen   Its length, at most 4096.
+ * @since 0.1.0
+ */
+void SdsLoadHint(SdsCall *call, const char *messageId, const uint8_t *hint, size_t hintLen);
+
+/**
+ * From inside any procedure that is about to fail: says why. The last reason counts,
+ * and none where the procedure then returns 0.
+ *
+ * @param call   What the procedure was passed.
+ * @param reason The words, UTF-8 of at most 1024 bytes; what lies beyond is cut off.
+ * @since 0.1.0
+ */
+void SdsFail(SdsCall *call, const char *reason);
+
+/**
+ * Sets what keeps the channels of a context. It must come before the first channel,
+ * that is before any message is sent or received.
+ *
+ * @param ctx         The context. Its configuration must not have a storePath.
+ * @param persistence The procedures, copied; NULL keeps nothing, as at first.
+ *                    Procedures that lie beyond `size` are taken for NULL, and what
+ *                    lies beyond the procedures that the library knows is ignored.
+ * @param userData    Handed to the procedures. It must live until the context was
+ *                    cleaned up, or until other procedures were set.
+ * @param error       Receives NULL, or on failure a text that says what is wrong, to
+ *                    be freed with SdsFree. May be NULL.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT when a procedure is missing (the text names
+ *         it), when `size` is too small, when there are channels already or a
+ *         storePath, and from inside a procedure or a hint provider;
+ *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsSetPersistence(void *ctx, const SdsPersistence *persistence, void *userData, char **error);
 
 #ifdef __cplusplus
 }

@@ -66,6 +66,22 @@ const (
 	// is taken from a peer: it is a hash or an address, travels with every
 	// citation, and is kept for every missing message.
 	MaxHintBytes = 4096
+	// LongestID is the largest maxIdBytes that a configuration can name, so that
+	// any id that was ever kept is read back.
+	LongestID = 1 << 30
+	// MaxLoadedPart is the longest meta or message that a host can hand back when
+	// a channel is loaded. A length beyond it is a mistake of the host's: it could
+	// not have been saved in one piece either.
+	MaxLoadedPart = 1 << 30
+	// MaxLoadedBytes bounds all that is handed back for one channel, for a host
+	// that does not stop: sixteen times a log full of the largest messages.
+	MaxLoadedBytes = 16 << 30
+	// LoadedOverhead is what one message or hint is taken to weigh against
+	// MaxLoadedBytes beside its own bytes.
+	LoadedOverhead = 64
+	// MaxReasonBytes bounds the words in which a host says why a procedure of
+	// its own failed.
+	MaxReasonBytes = 1024
 	// KeptEvents is how many events, the newest, wait for a handler that is
 	// not set yet.
 	KeptEvents = 1024
