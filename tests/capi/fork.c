@@ -22,6 +22,7 @@ static void check_in_child(void *ctx)
     struct answer answer = {0};
     struct json nothing = {NULL, NULL};
     struct journal *heard = new_journal();
+    char *error = NULL;
     int i;
 
     alarm(20);
@@ -37,6 +38,14 @@ static void check_in_child(void *ctx)
     EXPECT(SdsNewReliabilityManager(NULL, NULL) == NULL);
     SdsSetEventCallback(ctx, journal_event, heard);
     SdsSetRetrievalHintProvider(ctx, NULL, NULL);
+    EXPECT_NUMBER(SdsSetPersistence(ctx, NULL, NULL, NULL), SDS_ERR_FORKED);
+    EXPECT_NUMBER(SdsSetPersistence(NULL, NULL, NULL, &error), SDS_ERR_FORKED);
+    EXPECT_TEXT(error, forked);
+    SdsFree(error);
+    SdsLoadMeta(ctx, NULL, 0);
+    SdsLoadMessage(ctx, NULL, 0);
+    SdsLoadHint(ctx, NULL, NULL, 0);
+    SdsFail(ctx, "reason");
     EXPECT(journal_find(heard, "message_ready", NULL).start == nothing.start);
     fflush(stdout);
     _exit(atomic_load(&expectations.failures) > 0 ? 1 : 0);
