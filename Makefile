@@ -27,11 +27,12 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo test bench fuzz lint install clean hosts hosts-valgrind hosts-asan hosts-race
+.PHONY: help lib demo examples test bench fuzz lint install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
 	@echo 'make demo      build, stage an installation, run examples/c/chat.c against it'
+	@echo 'make examples  build/sqlite_store, which keeps channels in SQLite (libsqlite3-dev)'
 	@echo 'make test      everything that must hold, in a few minutes'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
@@ -108,6 +109,15 @@ demo:
 	    -L'$(STAGE)/usr/lib' -lsds -pthread '-Wl,-rpath,$(STAGE)/usr/lib'
 	build/chat $(DEMO_ARGS)
 
+# ---- further programs ------------------------------------------------------
+
+EXAMPLE_CC := $(CC) -std=c11 -Wall -Wextra -pedantic -Werror -Iinclude
+
+examples: build/sqlite_store
+
+build/sqlite_store: examples/c/sqlite_store.c include/libsds.h build/libsds.so
+	$(EXAMPLE_CC) -O2 $< -o $@ -Lbuild -lsds -lsqlite3 -pthread '-Wl,-rpath,$(CURDIR)/build'
+
 # ---- tests -------------------------------------------------------------------
 
 test:
@@ -168,6 +178,12 @@ build/asan/$(SONAME): $(SOURCES)
 build/hosts/asan/%: tests/capi/%.c $(HOST_HEADERS) build/asan/$(SONAME)
 	@mkdir -p $(@D)
 	$(HOST_CC) -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/asan
+
+examples-asan: build/asan/sqlite_store
+
+build/asan/sqlite_store: examples/c/sqlite_store.c include/libsds.h build/asan/$(SONAME)
+	$(EXAMPLE_CC) -O1 -g -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan -lsds -lsqlite3 -pthread \
+	    '-Wl,-rpath,$(CURDIR)/build/asan'
 
 build/race/libsds.a: $(SOURCES)
 	$(GO_BUILD) -race -buildmode=c-archive -ldflags '$(LINK_ALL)' -o $@ ./capi
