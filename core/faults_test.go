@@ -251,3 +251,46 @@ func TestEvictedAndAddedAgainWhileTheBackendIsDownIsOnDisk(t *testing.T) {
 		})
 	}
 }
+
+// forgetful is a Committer that keeps everything but hints.
+type forgetful struct {
+	persistence.Transactions
+	appended []int // messages, a number for each commit
+}
+
+func (f *forgetful) Commit(changes []persistence.Change) error {
+	err := &persistence.HintsError{Err: errors.New("no room for hints")}
+	for i := range changes {
+		f.appended = append(f.appended, len(changes[i].History.Append))
+		for _, hint := range changes[i].Hints {
+			err.Unkept = append(err.Unkept, persistence.HintOf{ChannelID: changes[i].ChannelID, MessageID: hint.MessageID})
+		}
+		changes[i].Hints = nil
+	}
+	return errors.Join(f.Transactions.Commit(changes), err)
+}
+
+func TestCommitThatKeptAllButHintsOffersOnlyTheseAgain(t *testing.T) {
+	for _, sync := range []core.StoreSync{core.StoreSyncFull, core.StoreSyncBatch} {
+		config := core.DefaultConfig()
+		config.StoreSync = sync
+		backend := new(forgetful)
+		alice, err := core.New(core.Options{ParticipantID: "alice", Config: &config, Backend: backend})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer alice.Close()
+		alice.SetHints(func(_, id string) []byte { return []byte("hint of " + id) })
+		for i := range 5 {
+			if _, err := alice.Wrap(nil, "c", fmt.Sprint("m", i), []byte("content")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff([]int{1, 1, 1, 1, 1}, backend.appended); diff != "" {
+			t.Error(diff)
+		}
+		if kept, err := backend.LoadChannel("c"); err != nil || len(kept.History) != 5 || len(kept.Hints) != 0 {
+			t.Errorf("%d messages and %d hints are kept, error %v", len(kept.History), len(kept.Hints), err)
+		}
+	}
+}

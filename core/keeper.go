@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 
@@ -166,16 +167,32 @@ func (m *Manager) commit(s *slot) {
 	withMeta(s.channel, func(meta []byte) {
 		change := persistence.Change{ChannelID: s.id, Meta: meta, History: s.channel.PendingHistory(), Hints: s.channel.PendingHints()}
 		err := s.keeper.committer.Commit([]persistence.Change{change})
-		if err == nil {
+		if unkept := (*persistence.HintsError)(nil); err == nil || errors.As(err, &unkept) {
 			s.channel.HistorySaved()
 			s.channel.HintsSaved()
-			return
 		}
-		m.notCommitted(s, err)
+		if err != nil {
+			m.offerAgain(s, &change, err)
+		}
 	})
 }
 
-func (m *Manager) notCommitted(s *slot, err error) {
+// offerAgain has a locked channel offer again what a commit of it failed to
+// keep.
+func (m *Manager) offerAgain(s *slot, change *persistence.Change, err error) {
+	if hints := (*persistence.HintsError)(nil); errors.As(err, &hints) {
+		for _, hint := range hints.Unkept {
+			if hint.ChannelID == s.id {
+				m.logger.Error("a retrieval hint was not saved; the next operation tries again", "channel", s.id, "message", hint.MessageID, "error", err)
+				s.channel.HintUnsaved(hint.MessageID)
+			}
+		}
+		return
+	}
+	s.channel.HistoryUnsaved(&change.History)
+	for _, hint := range change.Hints {
+		s.channel.HintUnsaved(hint.MessageID)
+	}
 	m.logger.Error("the changes of a channel were not saved; the next operation tries again", "channel", s.id, "error", err)
 	m.watchQueue(s)
 }

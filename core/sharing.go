@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/libsds/libsds/core/persistence"
-	"github.com/libsds/libsds/core/snapshot"
 )
 
 // sharing lets operations that run at the same time share a commit, and with it
@@ -149,7 +148,7 @@ func (b *batch) collect(s *slot) {
 func (b *batch) end() {
 	if !b.committed {
 		for i, s := range b.of {
-			b.manager.takeBack(s, &b.changes[i].History, b.changes[i].Hints, b.err)
+			b.offerAgain(s, &b.changes[i])
 		}
 	}
 	for _, buffer := range b.buffers {
@@ -160,17 +159,10 @@ func (b *batch) end() {
 	b.manager.outbox.putAll(b.withheld)
 }
 
-// takeBack undoes the confirmation of changes that a commit then failed to
-// save.
-func (m *Manager) takeBack(s *slot, history *snapshot.HistoryUpdate, hints []snapshot.RetrievalHint, err error) {
+func (b *batch) offerAgain(s *slot, change *persistence.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.removed {
-		return
+	if !s.removed {
+		b.manager.offerAgain(s, change, b.err)
 	}
-	s.channel.HistoryUnsaved(history)
-	for _, hint := range hints {
-		s.channel.HintUnsaved(hint.MessageID)
-	}
-	m.notCommitted(s, err)
 }

@@ -81,7 +81,7 @@
  *   | saveChannelMeta  | at each save point; not with `commit`      | the next save holds everything  |
  *   | updateHistory    | after it, if the log changed; not with `commit` | the same changes come again, with later ones, at the next save point |
  *   | commit           | at each save point                         | the same, hints included        |
- *   | setRetrievalHint | after these, for each new hint             | it comes again at the next save point, after a commit that is repeated |
+ *   | setRetrievalHint | after these, for each new hint             | it comes again at the next save point |
  *   | dropChannel      | when a channel is removed or all are reset | so does the operation, with rePersistenceError and the host's words, and the channel stays |
  *
  * A failing save fails no operation and holds nothing up: the library goes on from

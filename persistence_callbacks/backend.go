@@ -134,12 +134,32 @@ type committer struct{ *backend }
 // others from being written now: all are offered again, which harms nothing.
 func (c committer) Commit(changes []persistence.Change) error {
 	var failed []error
+	hints := &persistence.HintsError{}
 	for i := range changes {
 		if err := c.commit(&changes[i]); err != nil {
 			failed = append(failed, err)
+			continue
+		}
+		c.setHints(&changes[i], hints)
+	}
+	switch {
+	case len(failed) > 0:
+		return errors.Join(failed...)
+	case hints.Err != nil:
+		return hints
+	}
+	return nil
+}
+
+// setHints hands over the hints of a change that was committed, and notes those
+// that the host did not keep.
+func (c committer) setHints(change *persistence.Change, failed *persistence.HintsError) {
+	for _, hint := range change.Hints {
+		if err := c.SetRetrievalHint(change.ChannelID, hint.MessageID, hint.Hint); err != nil {
+			failed.Unkept = append(failed.Unkept, persistence.HintOf{ChannelID: change.ChannelID, MessageID: hint.MessageID})
+			failed.Err = errors.Join(failed.Err, fmt.Errorf("the hint of message %q: %w", hint.MessageID, err))
 		}
 	}
-	return errors.Join(failed...)
 }
 
 func (c committer) commit(change *persistence.Change) error {
@@ -148,18 +168,10 @@ func (c committer) commit(change *persistence.Change) error {
 		return err
 	}
 	defer h.free()
-	if _, err := c.perform(commit, func(call C.uintptr_t) C.int {
+	_, err = c.perform(commit, func(call C.uintptr_t) C.int {
 		return C.sdsCommit(&c.procedures, call, cString(change.ChannelID), bytesOf(change.Meta), C.size_t(len(change.Meta)), h.view)
-	}); err != nil {
-		return err
-	}
-	var failed []error
-	for _, hint := range change.Hints {
-		if err := c.SetRetrievalHint(change.ChannelID, hint.MessageID, hint.Hint); err != nil {
-			failed = append(failed, fmt.Errorf("the hint of message %q: %w", hint.MessageID, err))
-		}
-	}
-	return errors.Join(failed...)
+	})
+	return err
 }
 
 // cString is an id as C has it, in memory of Go.

@@ -75,7 +75,7 @@ type Committer interface {
 
 	// Commit keeps all of the changes or nothing, and returns once they are as
 	// safe as the backend makes them. A failure is one of all three procedures:
-	// it is logged, and everything is offered again.
+	// it is logged, and everything is offered again; unless it is a HintsError.
 	//
 	// There is one change, unless operations share their commits (the
 	// configuration's storeSync is "batch"): then there is one for each channel
@@ -83,6 +83,22 @@ type Committer interface {
 	// other call for it comes before Commit has returned.
 	Commit(changes []Change) error
 }
+
+// HintsError is how a Commit fails that has kept everything but some retrieval
+// hints: only these are offered again.
+type HintsError struct {
+	Unkept []HintOf
+	Err    error
+}
+
+// HintOf names a retrieval hint.
+type HintOf struct{ ChannelID, MessageID string }
+
+// Error is what the backend says.
+func (e *HintsError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *HintsError) Unwrap() error { return e.Err }
 
 // Lister is a Backend that knows which channels it keeps. With it, a reset
 // forgets also those that were not used since the start, and the periodic tasks
