@@ -19,7 +19,7 @@ func BenchmarkCommit(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer func() { _ = s.Close() }()
-			meta, message := make([]byte, 300), make([]byte, 2200)
+			meta, message := make([]byte, 300), make([]byte, 1500)
 			key := func(i int) snapshot.HistoryKey {
 				return snapshot.HistoryKey{MessageID: fmt.Sprintf("%064d", i), Lamport: uint64(i / 10)}
 			}

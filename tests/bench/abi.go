@@ -22,12 +22,8 @@ func abiRows(unwrapped float64) []row {
 		"-L"+library, "-lsds", "-Wl,-rpath,"+library)
 	loader := filepath.Join(folder, "load")
 	run("gcc", "-std=c11", "-D_DEFAULT_SOURCE", "-O2", "tests/bench/c/load.c", "-o", loader, "-ldl")
-	figures := map[string]float64{}
-	for _, line := range strings.Split(strings.TrimSpace(run(host)+run(loader, filepath.Join(library, "libsds.so"))), "\n") {
-		var name string
-		var value float64
-		_, err := fmt.Sscan(line, &name, &value)
-		must(err)
+	figures := figuresOf(func() string { return run(host) }, 1)
+	for name, value := range figuresOf(func() string { return run(loader, filepath.Join(library, "libsds.so")) }, 15) {
 		figures[name] = value
 	}
 	text, wrap, unwrap := figures["text"], figures["wrap"], figures["unwrap"]
@@ -52,4 +48,24 @@ func run(name string, arguments ...string) string {
 		must(fmt.Errorf("%s: %w\n%s", name, err, problems.String()))
 	}
 	return out.String()
+}
+
+// figuresOf runs a program that prints figures, a line each, and returns the
+// median of each.
+func figuresOf(program func() string, times int) map[string]float64 {
+	all := map[string][]float64{}
+	for range times {
+		for _, line := range strings.Split(strings.TrimSpace(program()), "\n") {
+			var name string
+			var value float64
+			_, err := fmt.Sscan(line, &name, &value)
+			must(err)
+			all[name] = append(all[name], value)
+		}
+	}
+	medians := map[string]float64{}
+	for name, values := range all {
+		medians[name] = median(values)
+	}
+	return medians
 }
