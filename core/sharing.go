@@ -24,8 +24,9 @@ type sharing struct {
 
 	writing sync.Mutex // held while a commit is written, or a channel dropped
 
-	mu   sync.Mutex
-	open *sharedCommit // nil when nothing waits to be written
+	mu       sync.Mutex
+	open     *sharedCommit // nil when nothing waits to be written
+	expected int           // operations that the next commit may have
 }
 
 // sharedCommit is one transaction of the backend and the operations that wait
@@ -88,26 +89,46 @@ func (c *sharedCommit) write() {
 		b.err = sh.committer.Commit(b.changes)
 	}
 	b.committed = b.err == nil
+	c.written()
 }
 
+// patience is for how many times of giving way in a row nobody needs to join
+// until those that are missing are taken to stay away: some 50 us, which is less
+// than the time of a commit.
+const patience = 256
+
 // seal lets no operation join any more, and returns the slots of those that did.
-// Those that waited for the commit before this one have just been woken and are
-// about to come back: so it gives way for as long as others join. When nobody
-// does, that takes no time.
+//
+// Who waited for the commit before this one has just been woken, and if it goes
+// on with another operation, that can still be in this commit rather than in the
+// next. Otherwise callers that come back at once would fall into two halves that
+// wait for each other's commits.
 func (c *sharedCommit) seal() []*slot {
 	sh := c.sharing
-	for before := 0; ; {
-		sh.mu.Lock()
-		if c.operations == before {
-			break
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for before, quiet := c.operations, 0; c.operations < sh.expected && quiet < patience; quiet++ {
+		if c.operations != before {
+			before, quiet = c.operations, 0
 		}
-		before = c.operations
 		sh.mu.Unlock()
 		runtime.Gosched()
+		sh.mu.Lock()
 	}
-	defer sh.mu.Unlock()
 	sh.open = nil // it is this one: they are written in the order in which they were opened
 	return c.slots
+}
+
+// written notes how many may come back: those of this commit, beside those that
+// have joined the next one meanwhile.
+func (c *sharedCommit) written() {
+	sh := c.sharing
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.expected = c.operations
+	if sh.open != nil {
+		sh.expected += sh.open.operations
+	}
 }
 
 // batch is what one shared commit writes, and what it announces afterwards.
