@@ -116,7 +116,9 @@ func (c *sharedCommit) seal() []*slot {
 		sh.mu.Lock()
 	}
 	sh.open = nil // it is this one: they are written in the order in which they were opened
-	return c.slots
+	slots := c.slots
+	c.slots = nil // a slot keeps the commit that it joined last, and shall keep no other slot
+	return slots
 }
 
 // written notes how many may come back: those of this commit, beside those that
