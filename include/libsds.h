@@ -137,7 +137,8 @@
  * function fails at once with "libsds error: used in a forked child process".
  * SdsFree still works, exec() is fine, and so is the parent. A child forked inside a
  * callback or a procedure must end there, with exec() or _exit(): there is nothing to
- * return to.
+ * return to. A child that lives on without exec() keeps the files in use that its
+ * parent had opened with storePath.
  *
  * @section signals Signals and loading
  * Loading the library sets handlers for SIGSEGV, SIGBUS and SIGFPE, which forward
