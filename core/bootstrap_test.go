@@ -277,6 +277,24 @@ func TestHintsAreAskedForUntilGivenAndThenKept(t *testing.T) {
 	step("m7", map[string]string{"m1": "hint of m1", "m2": "hint of m2", "m3": "hint of m3", "m4": "hint of m4", "m5": "hint of m5", "m6": ""}, nil, nil)
 }
 
+func TestHintsOutliveAcknowledgementAndRestart(t *testing.T) {
+	shared := newClock()
+	alice, bob := newPeer(t, "alice", shared), newPeer(t, "bob", shared)
+	alice.SetHints(func(_, id string) []byte { return []byte("hint of " + id) })
+	bob.unwrap(alice.wrap("c", "m1"))
+	bob.unwrap(alice.wrap("c", "m2")) // learns the hint of m1
+	alice.unwrap(bob.wrap("c", "reply"))
+	if outgoing := alice.kept("c").Meta.Outgoing; len(outgoing) != 0 {
+		t.Fatalf("%d messages are not acknowledged", len(outgoing))
+	}
+	alice = alice.restart() // and knows nobody to ask
+	for _, entry := range decoded(t, alice.wrap("c", "after")).History {
+		if want := map[string]string{"m1": "hint of m1"}[entry.ID]; string(entry.Hint) != want {
+			t.Errorf("%s is cited with the hint %q, not %q", entry.ID, entry.Hint, want)
+		}
+	}
+}
+
 // TestRestartWithASmallerHistory evicts from the backend too.
 func TestRestartWithASmallerHistory(t *testing.T) {
 	alice := newPeer(t, "alice", newClock())

@@ -42,6 +42,46 @@ func TestFullChannelSurvivesTheBytesOfItsSnapshot(t *testing.T) {
 	expect(t, "hint", reloaded.log.get("m2").hint, []byte("where"))
 }
 
+func TestSnapshotGrowsWithWhatIsInFlightAndNeverWithTheLog(t *testing.T) {
+	p := newPeer(t, "alice")
+	size := func() int { return len(p.AppendMeta(nil)) }
+	p.take(message("b", 1000, from("bob")))
+	atFirst := size()
+	for i := range 999 {
+		p.take(message(fmt.Sprint("b", i), 1001, from("bob")))
+	}
+	expect(t, "log", p.log.len(), 1000)
+	expect(t, "with a full log", size(), atFirst)
+	p.send("m1")
+	one := size() - atFirst
+	p.send("m2")
+	if two := size() - atFirst - one; one < 10 || two < one {
+		t.Errorf("a message in flight takes %d bytes, and another one %d", one, two)
+	}
+	p.take(message("c", 2000, from("carol"), cites("m1", "m2")))
+	expect(t, "once they are acknowledged", size(), atFirst)
+}
+
+// A peer can let many messages wait for thousands of others each. A save goes
+// over their bytes, but makes none of them anew.
+func TestSnapshotOfWaitingMessagesIsMadeWhenTheyChange(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, from("bob"), cites("x", "y")))
+	p.take(message("b2", 1000, from("bob"), cites("y")))
+	p.AppendMeta(nil)
+	first, second := p.incoming.get("b1").saved, p.incoming.get("b2").saved
+	p.send("m")
+	p.AppendMeta(nil)
+	if &first[0] != &p.incoming.get("b1").saved[0] || &second[0] != &p.incoming.get("b2").saved[0] {
+		t.Error("what had not changed was made again")
+	}
+	p.take(message("x", 900))
+	p.AppendMeta(nil)
+	if &first[0] == &p.incoming.get("b1").saved[0] || &second[0] != &p.incoming.get("b2").saved[0] {
+		t.Error("what had changed was not made again, or what had not was")
+	}
+}
+
 func TestEveryStateSurvivesTheBytesOfItsSnapshot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := newPeer(t, drawParticipant(t), tight)
