@@ -105,10 +105,11 @@ func TestEmptyUpdateIsAnEmptyBlob(t *testing.T) {
 // The writer judges nothing: it neither panics nor writes what reads back as
 // something else.
 func TestImpossibleStatesAreWrittenAndRefused(t *testing.T) {
+	beyond32Bits := int64(math.MaxInt32) + 1 // where int has no more, that is negative
 	tests := map[string]*ChannelMeta{
 		"lamport":            {Lamport: math.MaxInt64 + 1},
 		"negative attempts":  {Outgoing: []Unacknowledged{{Attempts: -1}}},
-		"many attempts":      {Outgoing: []Unacknowledged{{Attempts: math.MaxInt32 + 1}}},
+		"many attempts":      {Outgoing: []Unacknowledged{{Attempts: int(beyond32Bits)}}},
 		"witness without id": {Outgoing: []Unacknowledged{{Witnesses: []Witness{{}}}}},
 		"missing without id": {Incoming: []Incoming{{Missing: []HistoryEntry{{}}}}},
 		"repair without id":  {OutgoingRepair: []OutgoingRepair{{}}},
