@@ -105,7 +105,7 @@ DEMO_ARGS :=
 demo:
 	@scripts/need demo
 	@$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR='$(STAGE)'
-	$(CC) -std=c11 -O2 -Wall -Wextra -pedantic -I'$(STAGE)/usr/include' examples/c/chat.c -o build/chat \
+	$(CC) -std=c11 -O2 -Wall -Wextra -pedantic -I'$(STAGE)/usr/include' examples/c/chat*.c -o build/chat \
 	    -L'$(STAGE)/usr/lib' -lsds -pthread '-Wl,-rpath,$(STAGE)/usr/lib'
 	build/chat $(DEMO_ARGS)
 

@@ -1,42 +1,48 @@
 /*
- * chat.c - a conversation over a network that loses, doubles and delays messages.
+ * chat.c - a conversation over a network that loses, doubles and delays messages, and in which one
+ * participant is killed again and again.
  *
- * Every participant of the conversation has a libsds context of its own. What one of them says is
- * wrapped by the library and broadcast to the others over a network that lives in this process and
- * is bad on purpose. The library notices the gaps, asks for repairs, answers, resends; the program
- * only carries bytes. At the end all participants must hold the same log.
+ * This process is the network, the storyteller and the judge. Every participant is a process of its
+ * own, which this one starts: the same program, told to be that participant. Those are the hosts of
+ * libsds, and what they do is in chat_participant.c, the file to copy from. They share nothing but
+ * the network. At the end all participants must hold the same log.
  *
- * A host of libsds does five things, and they are the ones to copy from here:
+ * A participant takes two requests (chat.h): SAY a line, which its user has typed, and TAKE a packet,
+ * which the network has brought. On its own it reports what is to be broadcast and what has come
+ * into its log. The one that is killed keeps its state in two files, one of the library and one of
+ * its own; the others need none.
  *
- *   1. open_participant   creates a context, sets the event callback, starts the periodic tasks
- *   2. send_message       wraps a text and puts the bytes on the network
- *   3. receive_copy       unwraps the bytes that the network brought
- *   4. handle_event       broadcasts what the library wants to be sent, notes what it reports
- *   5. close_participant  cleans up
+ * A crash is a SIGKILL, a moment after a request was sent, so that the participant dies somewhere in
+ * the middle of its work: before anything happened, between the two files, or when all is done but
+ * not reported. What it had reported by then still counts. A packet that it died over is not sent
+ * again, it is one more that the network has lost; a line that it does not have when it comes back
+ * is typed again.
  *
- * Threads: a callback comes either from inside a call of ours, on our thread, or from the library's
- * timer thread. So the event callback does one thing, it puts a copy of the event in the inbox,
- * under a mutex; all the rest of the program runs on the main thread and needs no lock.
- *
- * Build:  cc -std=c11 -pthread examples/c/chat.c -lsds -o chat     (README.md beside it says more)
+ * Build, in this directory:  cc -std=c11 -pthread chat.c chat_participant.c chat_common.c -lsds -o chat
+ * (README.md in the directory above says more.)
  */
 
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700 /* POSIX of 2008, with SA_ONSTACK */
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <pthread.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <libsds.h>
+#include "chat.h"
 
 /* The file to read when none is named, and where to look for it next; a build may set that. */
 #define CONVERSATION_HERE "examples/data/conversation.txt"
@@ -44,33 +50,22 @@
 #define CONVERSATION_ELSEWHERE "../data/conversation.txt"
 #endif
 
-#define CHANNEL "meadow"
-#define KEEP_ALIVE_TEXT "still here"
-
-/*
- * Intervals that suit a network whose packets take 20 ms, so that the whole story fits in a few
- * seconds; the library's defaults suit the Internet (30 s to 5 min). What deserves a word:
- *
- *   maxCausalHistory      each message names its whole past, so whoever missed a message long ago
- *                         hears of it again with every message that comes
- *   missingDependencyTimeoutMs   0: never give up on a gap
- *   bloomFilterCapacity   each message carries a filter of what its sender has received; one for
- *                         2,000 messages takes 4 KB on the wire, the default for 10,000 takes 19 KB
- */
-static const char CONFIG[] =
-    "{\"repairTMinMs\": 40, \"repairTMaxMs\": 200, \"repairSweepIntervalMs\": 20,"
-    " \"maxRepairRequests\": 10, \"resendIntervalMs\": 300, \"maxResendAttempts\": 10,"
-    " \"bufferSweepIntervalMs\": 50, \"syncMessageIntervalMs\": 200,"
-    " \"maxCausalHistory\": 1000, \"missingDependencyTimeoutMs\": 0,"
-    " \"bloomFilterCapacity\": 2000, \"maxMessageHistory\": 2000}";
+extern char **environ;
 
 enum {
-    ROUND_MS = 20,             /* one round of the network: what a packet in time takes */
+    ROUND_MS = 20,             /* one round of the network: what a packet in time takes, at least */
+    DISK_TRIALS = 8,           /* to see how fast the disk is */
     MAX_PAUSE_ROUNDS = 6,      /* between two lines: from none (said at once) to this */
     MIN_LATE_ROUNDS = 4,       /* a late packet takes this many rounds more ... */
     MAX_LATE_ROUNDS = 12,      /* ... to this many */
     MAX_DOUBLE_ROUNDS = 8,     /* a doubled packet comes again after at most this */
-    ACK_PATIENCE_MS = 2000,    /* once the logs are complete: wait for acknowledgements this long */
+    MAX_PACKETS = 1000,        /* are on the way at a time, should the participants not keep up */
+    MIN_DOWN_ROUNDS = 5,       /* who was killed is away for this many rounds ... */
+    MAX_DOWN_ROUNDS = 15,      /* ... to this many */
+    MAX_CRASH_PATIENCE = 6,    /* a crash over a packet lets at most this many others pass first */
+    REST_ROUNDS = 25,          /* ... and once all is said, waits no longer than this for one */
+    ACK_PATIENCE_ROUNDS = 100, /* once the logs are complete: wait for acknowledgements this long */
+    ANSWER_PATIENCE_MS = 60000, /* for the answer of a process */
     LIVE_PROGRESS_MS = 100,    /* on a terminal, progress is drawn this often ... */
     PLAIN_PROGRESS_MS = 2000,  /* ... elsewhere it is a line each two seconds */
     MIN_PARTICIPANTS = 2,
@@ -78,54 +73,18 @@ enum {
     MAX_NAME_LETTERS = 16,
     MAX_TEXT_BYTES = 1000,
     MAX_LINE_BYTES = 2000,
-    MAX_LINES = 999
+    MAX_LINES = 999,
+    MAX_CRASHES = 100,
+    MAX_STORE_BYTES = 4000,
+    MAX_PATH_BYTES = 4096
 };
 
-enum { EXIT_LOGS_AGREE = 0, EXIT_RUN_FAILED = 1, EXIT_BAD_INPUT = 2 };
-
-/* ---- Screen: the timeline on stdout, the progress line on stderr ------------------------------ */
+/* ---- Screen and text -------------------------------------------------------------------------- */
 
 static struct {
-    bool timeline; /* false with --quiet, which silences the progress too */
+    bool timeline; /* on stdout; false with --quiet, which silences the progress too */
     bool live;     /* stderr is a terminal: one progress line that is drawn over */
-    bool drawn;    /* it stands on the terminal now */
 } screen;
-
-/* The two may share a terminal, so the progress line goes before anything else is printed. */
-static void erase_progress(void)
-{
-    if (screen.drawn) {
-        fputs("\r\033[K", stderr);
-        screen.drawn = false;
-    }
-}
-
-/* Reports why the run cannot go on, and ends it. Main thread only. */
-static _Noreturn void fail(const char *format, ...)
-{
-    va_list arguments;
-
-    erase_progress();
-    fflush(stdout);
-    fputs("chat: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    exit(EXIT_RUN_FAILED);
-}
-
-/* Reports bad input; the caller ends with EXIT_BAD_INPUT. */
-static void complain(const char *format, ...)
-{
-    va_list arguments;
-
-    fputs("chat: ", stderr);
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-}
 
 /* False after a complaint: output that got lost, on a full disk say, is no success. */
 static bool flush_output(void)
@@ -135,49 +94,6 @@ static bool flush_output(void)
         return false;
     }
     return true;
-}
-
-/* ---- Memory and text -------------------------------------------------------------------------- */
-
-struct bytes {
-    unsigned char *data;
-    size_t length;
-};
-
-/* Also called from callbacks on the library's thread, hence no fail() and no exit handlers. */
-static void *grow(void *block, size_t size)
-{
-    void *grown = realloc(block, size > 0 ? size : 1);
-
-    if (grown == NULL) {
-        static const char message[] = "chat: out of memory\n";
-        if (write(STDERR_FILENO, message, sizeof message - 1) < 0) {
-            /* nothing is left to tell it with */
-        }
-        _Exit(EXIT_RUN_FAILED);
-    }
-    return grown;
-}
-
-static char *copy_text(const char *text, size_t length)
-{
-    char *copy = grow(NULL, length + 1);
-
-    if (length > 0) {
-        memcpy(copy, text, length);
-    }
-    copy[length] = '\0';
-    return copy;
-}
-
-static struct bytes copy_bytes(struct bytes original)
-{
-    struct bytes copy = {grow(NULL, original.length), original.length};
-
-    if (original.length > 0) {
-        memcpy(copy.data, original.data, original.length);
-    }
-    return copy;
 }
 
 /* The length in bytes of the UTF-8 character that text starts with; 0 if it is none. */
@@ -215,289 +131,6 @@ static int letters(const char *text)
         count += ((unsigned char)*text & 0xC0) != 0x80;
     }
     return count;
-}
-
-/* ---- Reading what the library says ------------------------------------------------------------ */
-
-/*
- * Results and events are JSON objects. This reader knows JSON's grammar just well enough to find
- * the members of an object and the elements of an array in text that the library wrote; it is not
- * a validator. A program with more to read should take a JSON library.
- */
-struct json {
-    const char *at;  /* first character of a value; NULL: there is none */
-    const char *end; /* one past its last */
-};
-
-static const char *skip_blank(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
-        at++;
-    }
-    return at;
-}
-
-/* One past the string that starts at its opening quote. */
-static const char *skip_string(const char *at, const char *end)
-{
-    for (at++; at < end && *at != '"'; at++) {
-        if (*at == '\\') {
-            at++;
-        }
-    }
-    return at < end ? at + 1 : end;
-}
-
-/* One past the value that starts here, with all that is nested in it. */
-static const char *skip_value(const char *at, const char *end)
-{
-    size_t depth = 0;
-
-    while (at < end) {
-        if (depth == 0 && (*at == ',' || *at == '}' || *at == ']')) {
-            break;
-        }
-        if (*at == '"') {
-            at = skip_string(at, end);
-            continue;
-        }
-        if (*at == '{' || *at == '[') {
-            depth++;
-        } else if (*at == '}' || *at == ']') {
-            depth--;
-        }
-        at++;
-    }
-    return at;
-}
-
-/* Steps through an array: pass an empty element first, then each result, until it is empty again. */
-static struct json json_next(struct json array, struct json element)
-{
-    const char *at = skip_blank(element.at == NULL ? array.at : element.end, array.end);
-
-    if (array.at == NULL || at >= array.end || (*at != '[' && *at != ',')) {
-        return (struct json){NULL, NULL};
-    }
-    at = skip_blank(at + 1, array.end);
-    if (at >= array.end || *at == ']') {
-        return (struct json){NULL, NULL};
-    }
-    return (struct json){at, skip_value(at, array.end)};
-}
-
-/* The value of an object's member. The names that we ask for contain nothing to escape. */
-static struct json json_member(struct json object, const char *name)
-{
-    size_t name_length = strlen(name);
-    const char *at = object.at == NULL ? NULL : skip_blank(object.at, object.end);
-
-    if (at == NULL || at >= object.end || *at != '{') {
-        return (struct json){NULL, NULL};
-    }
-    for (;;) {
-        at = skip_blank(at + 1, object.end);
-        if (at >= object.end || *at != '"') {
-            return (struct json){NULL, NULL};
-        }
-        const char *key = at + 1;
-        at = skip_string(at, object.end);
-        size_t key_length = (size_t)(at - key - 1);
-        at = skip_blank(at, object.end);
-        if (at >= object.end || *at != ':') {
-            return (struct json){NULL, NULL};
-        }
-        struct json value;
-        value.at = skip_blank(at + 1, object.end);
-        value.end = skip_value(value.at, object.end);
-        if (key_length == name_length && memcmp(key, name, name_length) == 0) {
-            return value;
-        }
-        at = skip_blank(value.end, object.end);
-        if (at >= object.end || *at != ',') {
-            return (struct json){NULL, NULL};
-        }
-    }
-}
-
-/* The value of a number without sign or fraction; 0 if it is none. */
-static uint64_t json_number(struct json value)
-{
-    uint64_t number = 0;
-
-    for (const char *at = value.at; at != value.end && *at >= '0' && *at <= '9'; at++) {
-        number = number * 10 + (uint64_t)(*at - '0');
-    }
-    return number;
-}
-
-static unsigned read_hex4(const char *at)
-{
-    char digits[5] = {0};
-
-    memcpy(digits, at, 4);
-    return (unsigned)strtoul(digits, NULL, 16);
-}
-
-/* Writes a code point as UTF-8 and returns where the next one goes. */
-static char *put_utf8(char *to, unsigned long point)
-{
-    if (point < 0x80) {
-        *to++ = (char)point;
-    } else if (point < 0x800) {
-        *to++ = (char)(0xC0 | point >> 6);
-        *to++ = (char)(0x80 | (point & 0x3F));
-    } else if (point < 0x10000) {
-        *to++ = (char)(0xE0 | point >> 12);
-        *to++ = (char)(0x80 | (point >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (point & 0x3F));
-    } else {
-        *to++ = (char)(0xF0 | point >> 18);
-        *to++ = (char)(0x80 | (point >> 12 & 0x3F));
-        *to++ = (char)(0x80 | (point >> 6 & 0x3F));
-        *to++ = (char)(0x80 | (point & 0x3F));
-    }
-    return to;
-}
-
-/* The text of a JSON string, for the caller to free; empty if the value is not a string. */
-static char *json_text(struct json value)
-{
-    if (value.at == NULL || *value.at != '"') {
-        return copy_text("", 0);
-    }
-    const char *at = value.at + 1;
-    const char *end = value.end - 1;
-    char *text = grow(NULL, (size_t)(value.end - value.at) + 1); /* no escape is shorter than what it means */
-    char *to = text;
-
-    while (at < end) {
-        if (*at != '\\' || at + 1 >= end) {
-            *to++ = *at++;
-            continue;
-        }
-        static const char escapes[] = "\"\\/bfnrt";
-        static const char meanings[] = "\"\\/\b\f\n\r\t";
-        const char *escape = strchr(escapes, at[1]);
-        if (escape != NULL) {
-            *to++ = meanings[escape - escapes];
-            at += 2;
-        } else if (at[1] == 'u' && end - at >= 6) {
-            unsigned long point = read_hex4(at + 2);
-            at += 6;
-            if (point >= 0xD800 && point < 0xDC00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
-                point = 0x10000 + ((point - 0xD800) << 10) + (read_hex4(at + 2) - 0xDC00UL);
-                at += 6;
-            }
-            to = put_utf8(to, point);
-        } else {
-            at++;
-        }
-    }
-    *to = '\0';
-    return text;
-}
-
-/* Bytes written as decimal numbers: a wrap result (10,3,105) or a JSON array ([104,105]). */
-static struct bytes read_decimal_bytes(struct json list)
-{
-    struct bytes bytes = {grow(NULL, list.at == NULL ? 0 : (size_t)(list.end - list.at)), 0};
-    unsigned number = 0;
-    bool in_number = false;
-
-    for (const char *at = list.at; at != list.end; at++) {
-        if (*at >= '0' && *at <= '9') {
-            number = number * 10 + (unsigned)(*at - '0');
-            in_number = true;
-            if (number > 255) {
-                fail("the library wrote a byte that is greater than 255");
-            }
-        } else if (in_number) {
-            bytes.data[bytes.length++] = (unsigned char)number;
-            number = 0;
-            in_number = false;
-        }
-    }
-    if (in_number) {
-        bytes.data[bytes.length++] = (unsigned char)number;
-    }
-    return bytes;
-}
-
-/* Bytes written as base64: the messages inside repair_ready and resend_ready. */
-static struct bytes read_base64(const char *text)
-{
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    struct bytes bytes = {grow(NULL, strlen(text)), 0};
-    uint32_t bits = 0;
-    int bit_count = 0;
-
-    for (; *text != '\0' && *text != '='; text++) {
-        const char *digit = strchr(alphabet, *text);
-        if (digit == NULL) {
-            fail("the library wrote base64 with the character '%c'", *text);
-        }
-        bits = bits << 6 | (uint32_t)(digit - alphabet);
-        bit_count += 6;
-        if (bit_count >= 8) {
-            bit_count -= 8;
-            bytes.data[bytes.length++] = (unsigned char)(bits >> bit_count & 0xFF);
-        }
-    }
-    return bytes;
-}
-
-/*
- * A host never needs to look into the bytes that it carries. This one tells a story about them, so
- * it does what a network analyser does: the packets are protobuf, with the message id in field 1,
- * the Lamport timestamp in field 2 and the entries that the sender asks for in field 13, each with
- * an id of its own in field 1.
- */
-enum { FIELD_ID = 1, FIELD_LAMPORT = 2, FIELD_REPAIR_REQUEST = 13 };
-
-struct field {
-    uint64_t number;
-    uint64_t value;        /* of a number */
-    struct bytes contents; /* of a string, bytes or a nested message; points into the packet */
-};
-
-static uint64_t read_varint(struct bytes *rest)
-{
-    uint64_t value = 0;
-
-    for (int shift = 0; shift < 64; shift += 7) {
-        if (rest->length == 0) {
-            break;
-        }
-        unsigned char byte = *rest->data++;
-        rest->length--;
-        value |= (uint64_t)(byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            return value;
-        }
-    }
-    fail("a packet is not the protobuf that it should be");
-}
-
-/* Takes the next field off the front of rest; false at its end. */
-static bool next_field(struct bytes *rest, struct field *field)
-{
-    if (rest->length == 0) {
-        return false;
-    }
-    uint64_t tag = read_varint(rest);
-    uint64_t value = read_varint(rest);
-    bool has_contents = (tag & 7) == 2;
-    *field = (struct field){tag >> 3, value, {rest->data, has_contents ? (size_t)value : 0}};
-    if ((tag & 7) != 0 && !has_contents) {
-        fail("a packet holds a field of a kind that SDS does not use");
-    }
-    if (field->contents.length > rest->length) {
-        fail("a packet ends in the middle of a field");
-    }
-    rest->data += field->contents.length;
-    rest->length -= field->contents.length;
-    return true;
 }
 
 /* ---- The conversation ------------------------------------------------------------------------- */
@@ -672,41 +305,56 @@ struct options {
     unsigned reorder;   /* percent of copies */
     uint64_t seed;
     unsigned timeout;   /* seconds after the last line */
+    unsigned crashes;
+    const char *store; /* a directory; NULL: a temporary one, or none if there are no crashes */
     bool quiet;
     bool help;
     const char *path; /* NULL: the conversation that comes with the program */
 };
 
-static const struct options DEFAULTS = {.loss = 20, .duplicate = 10, .reorder = 20, .seed = 1, .timeout = 30};
+static const struct options DEFAULTS = {.loss = 20, .duplicate = 10, .reorder = 20, .seed = 1, .timeout = 120,
+                                        .crashes = 3};
 
 static void print_help(void)
 {
     printf("Usage: chat [OPTION]... [FILE]\n"
            "\n"
-           "Lets the participants of a conversation talk over a network, inside this process, that loses,\n"
-           "doubles and delays what they send, and shows how libsds brings them to identical logs.\n"
+           "Lets the participants of a conversation talk over a network that loses, doubles and delays what\n"
+           "they send, kills one of them in the middle of it, and shows how libsds brings them to identical\n"
+           "logs. Each participant is a process of its own; the network is this one.\n"
            "FILE holds lines of the form \"name: text\" by 2 to 8 participants (\"-\": standard input);\n"
            "default: " CONVERSATION_HERE ".\n"
            "\n"
            "  -l, --loss=PERCENT       lose so many of the copies sent, 0 to 100 (default %u)\n"
            "  -d, --duplicate=PERCENT  let so many arrive twice, 0 to 100 (default %u)\n"
            "  -r, --reorder=PERCENT    let so many arrive late, after later ones, 0 to 100 (default %u)\n"
-           "  -s, --seed=NUMBER        another network and another rhythm, 0 to 2^64-1 (default %" PRIu64 ")\n"
+           "  -c, --crash=NUMBER       kill one participant so many times, 0 to %d (default %u)\n"
+           "  -S, --store=DIRECTORY    where the participant that is killed keeps its files\n"
+           "  -s, --seed=NUMBER        another network, rhythm and victim, 0 to 2^64-1 (default %" PRIu64 ")\n"
            "  -t, --timeout=SECONDS    give up so long after the last line, 1 to 3600 (default %u)\n"
            "  -q, --quiet              print the closing table only\n"
            "  -h, --help               print this and exit\n"
            "\n"
            "A line sent to two others is two copies, each with a fate of its own. The network works in\n"
-           "rounds of %d ms: a copy arrives in the next round, or %d to %d rounds later when it is late.\n"
+           "rounds of %d ms (more if the disk is slow): a copy arrives in the next one, or %d to %d rounds\n"
+           "later when it is late.\n"
            "\n"
-           "What a seed repeats: the pauses between the lines and, for the n-th time that a participant\n"
-           "sends a certain message, what happens to each copy. What it does not: the moments at which\n"
-           "the library's timers run, and so how often something is asked for or sent again.\n"
+           "A crash is a SIGKILL while a participant says a line, takes a packet in or comes back from the\n"
+           "crash before. It comes back after %d to %d rounds with what its two files have, one of the library\n"
+           "and one of the host. Without --store they are in a temporary directory, which is removed at the\n"
+           "end. With it, the directory is made if it is missing, and the files stay there. It must not hold\n"
+           "those of an earlier conversation: each run begins a new one. The other participants keep no\n"
+           "files, and nobody does with --crash=0 and without --store.\n"
+           "\n"
+           "What a seed repeats: the pauses between the lines; for the n-th time that a participant sends a\n"
+           "certain message, what happens to each copy; who is killed, at which point of the conversation\n"
+           "and over what. What it does not: the moments at which the library's timers run, and so how often\n"
+           "something is asked for or sent again; and how far a process is when it is killed.\n"
            "\n"
            "Exit status: 0 if all logs agree and are complete, 1 if not within the time limit or if the\n"
            "library fails, 2 if an option or the file is wrong.\n",
-           DEFAULTS.loss, DEFAULTS.duplicate, DEFAULTS.reorder, DEFAULTS.seed, DEFAULTS.timeout, ROUND_MS,
-           MIN_LATE_ROUNDS, MAX_LATE_ROUNDS);
+           DEFAULTS.loss, DEFAULTS.duplicate, DEFAULTS.reorder, MAX_CRASHES, DEFAULTS.crashes, DEFAULTS.seed,
+           DEFAULTS.timeout, ROUND_MS, MIN_LATE_ROUNDS, MAX_LATE_ROUNDS, MIN_DOWN_ROUNDS, MAX_DOWN_ROUNDS);
 }
 
 /* Digits only: strtoull alone would take "-1", " 7" and "" too. */
@@ -730,13 +378,14 @@ static bool parse_options(int argc, char **argv, struct options *options)
     static const struct option known[] = {
         {"loss", required_argument, NULL, 'l'},    {"duplicate", required_argument, NULL, 'd'},
         {"reorder", required_argument, NULL, 'r'}, {"seed", required_argument, NULL, 's'},
-        {"timeout", required_argument, NULL, 't'}, {"quiet", no_argument, NULL, 'q'},
+        {"timeout", required_argument, NULL, 't'}, {"crash", required_argument, NULL, 'c'},
+        {"store", required_argument, NULL, 'S'},   {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int letter;
 
     opterr = 0; /* the complaints are ours */
-    while ((letter = getopt_long(argc, argv, ":l:d:r:s:t:qh", known, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, ":l:d:r:s:t:c:S:qh", known, NULL)) != -1) {
         const char *name = "";
         const char *takes = "a whole number from 0 to 100, in percent";
         uint64_t number = 0;
@@ -768,6 +417,16 @@ static bool parse_options(int argc, char **argv, struct options *options)
             takes = "a whole number from 1 to 3600, in seconds";
             good = parse_number(optarg, 1, 3600, &number);
             options->timeout = (unsigned)number;
+            break;
+        case 'c':
+            takes = "a whole number from 0 to 100";
+            good = parse_number(optarg, 0, MAX_CRASHES, &number);
+            options->crashes = (unsigned)number;
+            break;
+        case 'S':
+            takes = "the name of a directory: UTF-8 without control characters, at most 4000 bytes";
+            good = *optarg != '\0' && fault_in_bytes(optarg) == NULL && strlen(optarg) <= MAX_STORE_BYTES;
+            options->store = optarg;
             break;
         case 'q':
             options->quiet = true;
@@ -802,32 +461,10 @@ static bool parse_options(int argc, char **argv, struct options *options)
 
 /* ---- The state of a run ----------------------------------------------------------------------- */
 
-/* Events wait here for the main thread. The only thing that two threads share. */
-struct inbox {
-    pthread_mutex_t lock;
-    struct event {
-        struct participant *participant;
-        char *json;
-    } *events;
-    size_t count;
-};
-
-/* What a participant knows of a line: with it, it builds its log as any host would. */
-struct log_entry {
-    uint64_t lamport;
-    char *id;
-    char *sender;
-    char *text;
-};
-
-struct entry_list {
-    struct log_entry *entries;
-    size_t count;
-};
-
 /* What the closing table counts for each participant. */
 enum count {
-    SAID, KEEP_ALIVES, LOST, DOUBLED, LATE, REPEATS, GAPS, ASKED, ANSWERED, REPAIRED, RESENDS, ACKNOWLEDGED, GIVEN_UP,
+    SAID, KEEP_ALIVES, LOST, DOUBLED, LATE, REPEATS, GAPS, ASKED, ANSWERED, REPAIRED, RESENDS, LINES_ACKNOWLEDGED,
+    LINES_GIVEN_UP, CRASHES, FOUND_DOWN, RECALLED_LINES, SAID_AGAIN,
     COUNTS
 };
 
@@ -843,39 +480,46 @@ static const char *const COUNT_NAMES[COUNTS] = {
     [ANSWERED] = "repairs sent to others",
     [REPAIRED] = "messages that a repair brought",
     [RESENDS] = "messages resent for want of an ack",
-    [ACKNOWLEDGED] = "own lines acknowledged",
-    [GIVEN_UP] = "own lines given up resending",
+    [LINES_ACKNOWLEDGED] = "own lines acknowledged",
+    [LINES_GIVEN_UP] = "own lines given up resending",
+    [CRASHES] = "crashes",
+    [FOUND_DOWN] = "copies that found it down",
+    [RECALLED_LINES] = "lines recalled after a crash",
+    [SAID_AGAIN] = "lines said again after a crash",
 };
 
 struct participant {
-    const char *name; /* also the participant id */
+    const char *name;
     size_t index;
-    void *sds;
-    struct inbox *inbox;
-    struct entry_list held; /* received, waiting for message_ready: the library may hold it back */
-    struct entry_list log;  /* delivered or own, by (lamport, id): the order that the library keeps too */
-    bool sent_since_sync;   /* no keep-alive is needed from one who talks anyway */
+    pid_t process;         /* 0: it is down */
+    int socket;            /* to it, while it is up */
+    struct bytes input;    /* what has come from it and is not a whole frame yet */
+    unsigned back_round;   /* while it is down: when it comes back */
+    struct entry_list log; /* the lines of its log, as it reports them */
     unsigned counts[COUNTS];
 };
 
 /* What the storyteller, who sees everything, keeps about a message. No participant reads it. */
 struct message {
-    char id[24];
-    char label[24];       /* #12 for line 12, k3 for the third keep-alive */
+    char id[128];
+    char label[24];          /* #12 for line 12, k3 for the third keep-alive */
     const struct line *line; /* NULL: a keep-alive */
     size_t sender;
+    bool said;       /* its sender has it in the log */
+    bool cut_short;  /* its sender was killed over it */
     struct message *answers_to; /* the newest line that the speaker's log held */
     unsigned transmissions[MAX_PARTICIPANTS]; /* how often each participant has sent it */
     bool received[MAX_PARTICIPANTS], delivered[MAX_PARTICIPANTS], missed[MAX_PARTICIPANTS];
     bool settled; /* acknowledged, or the library has given up resending */
 };
 
-enum carriage { FIRST_TIME, RESENT, REPAIR };
+/* What a participant may be doing. */
+enum work { SAYING, TAKING, STARTING, RESTING, WORKS };
 
 /* One copy of a packet on its way to one participant. */
 struct packet {
     struct bytes bytes;
-    const struct message *message;
+    struct message *message;
     size_t receiver;
     enum carriage carriage;
     unsigned due; /* the round in which it arrives */
@@ -884,27 +528,41 @@ struct packet {
 struct run {
     const struct options *options;
     const struct conversation *conversation;
+    const char *program;   /* this one, for the processes of the participants */
+    const char *directory; /* for their files; NULL: they keep none */
     struct participant participants[MAX_PARTICIPANTS];
     size_t participant_count;
-    struct inbox inbox;
     struct message **messages; /* pointers, so that growing moves no message */
     size_t message_count;
     struct packet *packets; /* in order of sending */
     size_t packet_count;
-    unsigned round;
+    unsigned round_ms, round;
     size_t lines_said, deliveries, lines_settled;
     unsigned keep_alives;
-    unsigned told_late;     /* lines delivered before the line that they answer: must stay 0 */
+    unsigned told_late; /* lines delivered before the line that they answer: must stay 0 */
+    size_t victim;      /* who is killed */
+    unsigned crashes, patience, rest; /* so many so far; packets and rounds let pass before the next */
+    uint64_t usual_us[WORKS];         /* what each work takes, of late */
     uint64_t started_ms, last_progress_ms;
     int name_width;
 };
 
-static uint64_t clock_ms(void)
+static uint64_t clock_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t clock_ms(void)
+{
+    return clock_us() / 1000;
+}
+
+static void sleep_us(uint64_t time)
+{
+    nanosleep(&(struct timespec){(time_t)(time / 1000000), (long)(time % 1000000) * 1000}, NULL);
 }
 
 /* A line of the timeline: when, who, does what, and the rest. */
@@ -928,19 +586,28 @@ static void show_progress(struct run *run)
 {
     uint64_t now = clock_ms();
     uint64_t interval = screen.live ? LIVE_PROGRESS_MS : PLAIN_PROGRESS_MS;
-    bool erased = screen.live && !screen.drawn; /* by a line of the timeline */
+    bool erased = screen.live && !progress_drawn; /* by a line of the timeline */
     size_t lines = run->conversation->line_count;
+    char crashes[24] = "";
+    char text[120];
 
     if (run->options->quiet || (now - run->last_progress_ms < interval && !erased)) {
         return;
     }
     run->last_progress_ms = now;
-    erase_progress();
+    if (run->options->crashes > 0) {
+        snprintf(crashes, sizeof crashes, ", %u/%u crashes", run->crashes, run->options->crashes);
+    }
     /* less than 80 columns on a terminal: a line that wraps cannot be erased */
-    fprintf(stderr, "%s%zu/%zu said, %zu/%zu delivered, %zu/%zu acknowledged, %zu packets on the way%s",
-            screen.live ? "" : "chat: ", run->lines_said, lines, run->deliveries, lines * (run->participant_count - 1),
-            run->lines_settled, lines, run->packet_count, screen.live ? "" : "\n");
-    screen.drawn = screen.live;
+    snprintf(text, sizeof text, "%zu/%zu said, %zu/%zu delivered, %zu/%zu acked, %zu packets%s", run->lines_said,
+             lines, run->deliveries, lines * (run->participant_count - 1), run->lines_settled, lines,
+             run->packet_count, crashes);
+    erase_progress();
+    if (screen.live) {
+        draw_progress(text);
+    } else {
+        fprintf(stderr, "chat: %s\n", text);
+    }
 }
 
 /* A short list of labels for one line of the timeline. */
@@ -982,64 +649,34 @@ static struct message *find_message(const struct run *run, const char *id)
             return run->messages[i];
         }
     }
-    fail("the library named a message that nobody has sent: '%s'", id);
+    return NULL;
 }
 
-static struct message *find_message_in(const struct run *run, struct json object)
+static struct message *known_message(const struct run *run, const char *id)
 {
-    char *id = json_text(json_member(object, "messageId"));
     struct message *message = find_message(run, id);
 
-    free(id);
+    if (message == NULL) {
+        fail("the library named a message that nobody has sent: '%s'", id);
+    }
     return message;
 }
 
-/* ---- Logs ------------------------------------------------------------------------------------- */
-
-static int compare_entries(const struct log_entry *left, const struct log_entry *right)
+/* line: what is to be said, or NULL for a keep-alive, which participants send on their own. */
+static struct message *add_message(struct run *run, const char *id, const struct line *line, size_t sender)
 {
-    if (left->lamport != right->lamport) {
-        return left->lamport < right->lamport ? -1 : 1;
-    }
-    return strcmp(left->id, right->id);
-}
+    struct message *message = grow(NULL, sizeof *message);
 
-/* Takes over the entry's texts. */
-static void insert_entry(struct entry_list *list, struct log_entry entry)
-{
-    size_t place = list->count;
-
-    list->entries = grow(list->entries, (list->count + 1) * sizeof *list->entries);
-    while (place > 0 && compare_entries(&entry, &list->entries[place - 1]) < 0) {
-        list->entries[place] = list->entries[place - 1];
-        place--;
+    *message = (struct message){.line = line, .sender = sender};
+    snprintf(message->id, sizeof message->id, "%s", id);
+    if (line != NULL) {
+        snprintf(message->label, sizeof message->label, "#%zu", (size_t)(line - run->conversation->lines) + 1);
+    } else {
+        snprintf(message->label, sizeof message->label, "k%u", ++run->keep_alives);
     }
-    list->entries[place] = entry;
-    list->count++;
-}
-
-/* Hands the entry's texts over to the caller. */
-static struct log_entry take_entry(struct entry_list *list, const char *id)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->entries[i].id, id) == 0) {
-            struct log_entry entry = list->entries[i];
-            list->count--;
-            memmove(&list->entries[i], &list->entries[i + 1], (list->count - i) * sizeof *list->entries);
-            return entry;
-        }
-    }
-    fail("the library delivered a message that never arrived: '%s'", id);
-}
-
-static void free_entries(struct entry_list *list)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->entries[i].id);
-        free(list->entries[i].sender);
-        free(list->entries[i].text);
-    }
-    free(list->entries);
+    run->messages = grow(run->messages, (run->message_count + 1) * sizeof *run->messages);
+    run->messages[run->message_count++] = message;
+    return message;
 }
 
 /* ---- The network ------------------------------------------------------------------------------ */
@@ -1083,7 +720,7 @@ static struct fate fate_of(const struct options *options, const struct message *
     return fate;
 }
 
-static void post(struct run *run, struct bytes bytes, const struct message *message, size_t receiver,
+static void post(struct run *run, struct bytes bytes, struct message *message, size_t receiver,
                  enum carriage carriage, unsigned delay)
 {
     run->packets = grow(run->packets, (run->packet_count + 1) * sizeof *run->packets);
@@ -1102,7 +739,7 @@ static void broadcast(struct run *run, size_t sender, struct message *message, s
         }
         struct participant *receiver = &run->participants[i];
         struct fate fate = fate_of(run->options, message, sender, i);
-        if (fate.lost) {
+        if (fate.lost || run->packet_count >= MAX_PACKETS) {
             receiver->counts[LOST]++;
             tell(run, "network", "loses", "%s on its way to %s", message->label, receiver->name);
             continue;
@@ -1120,104 +757,57 @@ static void broadcast(struct run *run, size_t sender, struct message *message, s
     }
 }
 
-/* ---- Participants: calling the library -------------------------------------------------------- */
+/* ---- Crashes ---------------------------------------------------------------------------------- */
 
-/* The one result callback of a call comes before the call returns: user data on the stack will do. */
-struct reply {
-    int status;
-    char *text;
-    size_t length;
+/*
+ * The n-th crash, as the seed has it. It comes once enough lines have been said, in the middle of a
+ * certain work: when a share of the time is over that this work usually takes here.
+ */
+struct crash {
+    size_t lines;
+    enum work work;
+    unsigned patience; /* so many packets come through before */
+    unsigned percent;
+    unsigned down_rounds;
 };
 
-static void on_result(int status, const char *text, size_t length, void *user_data)
+static struct crash crash_of(const struct run *run, unsigned number)
 {
-    struct reply *reply = user_data;
+    uint64_t key = mix(mix(run->options->seed) ^ (uint64_t)number << 32);
+    size_t lines = run->conversation->line_count;
+    size_t share = lines / run->options->crashes; /* of the conversation for each crash */
+    struct crash crash;
 
-    reply->status = status;
-    reply->text = copy_text(text, length);
-    reply->length = length;
+    /* by turns; every third one hits a process that is just coming back from the second */
+    crash.work = number % 3 == 0 ? SAYING : number % 3 == 1 ? TAKING : STARTING;
+    crash.lines = number * lines / run->options->crashes + (size_t)(mix(key + 1) % (share > 0 ? share : 1));
+    crash.patience = crash.work == TAKING ? (unsigned)(mix(key + 2) % (MAX_CRASH_PATIENCE + 1)) : 0;
+    crash.percent = (unsigned)(mix(key + 3) % 101);
+    crash.down_rounds = MIN_DOWN_ROUNDS + (unsigned)(mix(key + 4) % (MAX_DOWN_ROUNDS - MIN_DOWN_ROUNDS + 1));
+    return crash;
 }
 
-/* Comes on any thread, also from inside our own calls: copies, and leaves the work to drain_inbox. */
-static void on_event(int status, const char *json, size_t length, void *user_data)
+/* Whether the participant dies over this work, which it has been given just now. */
+static bool crash_is_due(struct run *run, const struct participant *participant, enum work work)
 {
-    struct participant *participant = user_data;
-    struct inbox *inbox = participant->inbox;
-
-    if (status != RET_OK) {
-        return; /* an event has no status but this one */
+    if (run->crashes == run->options->crashes || participant->index != run->victim) {
+        return false;
     }
-    pthread_mutex_lock(&inbox->lock);
-    inbox->events = grow(inbox->events, (inbox->count + 1) * sizeof *inbox->events);
-    inbox->events[inbox->count++] = (struct event){participant, copy_text(json, length)};
-    pthread_mutex_unlock(&inbox->lock);
-}
-
-/* Two things can go wrong with a call: the arguments (returned) and the operation (in the callback). */
-static void check(const struct participant *participant, const char *call, int returned, const struct reply *reply)
-{
-    if (returned != RET_OK || reply->status != RET_OK) {
-        fail("%s of %s failed: %s", call, participant->name, reply->length > 0 ? reply->text : "no reason given");
+    struct crash crash = crash_of(run, run->crashes);
+    bool all_said = run->lines_said == run->conversation->line_count; /* what is still to come, comes now */
+    if (work == STARTING || crash.work == STARTING) {
+        return work == crash.work;
     }
+    return run->lines_said >= crash.lines && (all_said || (work == crash.work && run->patience++ >= crash.patience));
 }
 
-static void open_participant(struct participant *participant)
-{
-    struct reply reply = {.status = RET_OK};
+/* ---- What participants report ----------------------------------------------------------------- */
 
-    participant->sds = SdsNewReliabilityManagerWithConfig(participant->name, CONFIG, on_result, &reply);
-    check(participant, "SdsNewReliabilityManagerWithConfig", participant->sds != NULL ? RET_OK : RET_ERR, &reply);
-    free(reply.text);
-
-    /* before the tasks start, so that no event comes too early */
-    SdsSetEventCallback(participant->sds, on_event, participant);
-
-    reply = (struct reply){.status = RET_OK};
-    int returned = SdsStartPeriodicTasks(participant->sds, on_result, &reply);
-    check(participant, "SdsStartPeriodicTasks", returned, &reply);
-    free(reply.text);
-}
-
-/* No callback of this participant comes any more once this has returned. */
-static void close_participant(struct participant *participant)
-{
-    struct reply reply = {.status = RET_OK};
-    int returned = SdsCleanupReliabilityManager(participant->sds, on_result, &reply);
-
-    check(participant, "SdsCleanupReliabilityManager", returned, &reply);
-    free(reply.text);
-    participant->sds = NULL;
-}
-
-/* The bytes to broadcast, for the caller to free. */
-static struct bytes wrap(struct participant *participant, const char *text, const char *id)
-{
-    struct reply reply = {.status = RET_OK};
-    /* the ABI's parameter is not const, but the library only reads */
-    int returned = SdsWrapOutgoingMessage(participant->sds, (void *)text, strlen(text), id, CHANNEL, on_result, &reply);
-
-    check(participant, "SdsWrapOutgoingMessage", returned, &reply);
-    struct bytes bytes = read_decimal_bytes((struct json){reply.text, reply.text + reply.length});
-    free(reply.text);
-    return bytes;
-}
-
-/* The result as JSON, for the caller to free. */
-static char *unwrap(struct participant *participant, struct bytes bytes, struct json *result)
-{
-    struct reply reply = {.status = RET_OK};
-    int returned = SdsUnwrapReceivedMessage(participant->sds, bytes.data, bytes.length, on_result, &reply);
-
-    check(participant, "SdsUnwrapReceivedMessage", returned, &reply);
-    *result = (struct json){reply.text, reply.text + reply.length};
-    return reply.text;
-}
-
-static char *id_in(struct bytes bytes)
+static char *id_in(struct bytes packet)
 {
     struct field field;
 
-    while (next_field(&bytes, &field)) {
+    while (next_field(&packet, &field)) {
         if (field.number == FIELD_ID) {
             return copy_text((const char *)field.contents.data, field.contents.length);
         }
@@ -1225,20 +815,20 @@ static char *id_in(struct bytes bytes)
     fail("a packet has no message id");
 }
 
-/* Tells which repairs a freshly wrapped message asks for, and returns its Lamport timestamp. */
-static uint64_t inspect_own_packet(struct run *run, struct participant *sender, const struct message *message,
-                                   struct bytes bytes)
+/*
+ * Tells which repairs a new message asks for. Nobody needs to look into the bytes for that: here
+ * the storyteller does it, as a network analyser would.
+ */
+static void tell_requests(struct run *run, struct participant *sender, const struct message *message,
+                          struct bytes packet)
 {
     struct labels asked = {.length = 0};
-    uint64_t lamport = 0;
     struct field field;
 
-    while (next_field(&bytes, &field)) {
-        if (field.number == FIELD_LAMPORT) {
-            lamport = field.value;
-        } else if (field.number == FIELD_REPAIR_REQUEST) {
+    while (next_field(&packet, &field)) {
+        if (field.number == FIELD_REPAIR_REQUEST) {
             char *id = id_in(field.contents);
-            add_label(&asked, find_message(run, id)->label);
+            add_label(&asked, known_message(run, id)->label);
             sender->counts[ASKED]++;
             free(id);
         }
@@ -1246,90 +836,93 @@ static uint64_t inspect_own_packet(struct run *run, struct participant *sender, 
     char rest[40];
     snprintf(rest, sizeof rest, " (with %s)", message->label);
     tell_labels(run, sender, "asks for", &asked, rest);
-    return lamport;
 }
 
-/* line: what to say, or NULL for a keep-alive. */
-static void send_message(struct run *run, struct participant *sender, const struct line *line)
+static void hear_broadcast(struct run *run, struct participant *sender, struct bytes body)
 {
-    struct message *message = grow(NULL, sizeof *message);
-    const char *text = line != NULL ? line->text : KEEP_ALIVE_TEXT;
+    enum carriage carriage = (enum carriage)take_number(&body);
+    struct bytes packet = take_bytes(&body);
+    char *id = id_in(packet);
+    struct message *message = known_message(run, id);
 
-    *message = (struct message){.line = line, .sender = sender->index};
-    if (line != NULL) {
-        size_t number = ++run->lines_said;
-        snprintf(message->id, sizeof message->id, "line-%03zu", number);
-        snprintf(message->label, sizeof message->label, "#%zu", number);
-        sender->counts[SAID]++;
-        tell(run, sender->name, "says", "%s %s", message->label, text);
+    if (carriage == REPAIR) {
+        sender->counts[ANSWERED]++;
+        tell(run, sender->name, "repairs", "%s, which a peer asked for", message->label);
+    } else if (carriage == RESENT) {
+        sender->counts[RESENDS]++;
+        tell(run, sender->name, "resends", "%s, nobody has acknowledged it", message->label);
     } else {
-        unsigned number = ++run->keep_alives;
-        snprintf(message->id, sizeof message->id, "keep-alive-%05u", number);
-        snprintf(message->label, sizeof message->label, "k%u", number);
+        tell_requests(run, sender, message, packet);
+    }
+    broadcast(run, sender->index, message, packet, carriage);
+    free(id);
+}
+
+/* An own message is in its sender's log. For a line that counts as said; a keep-alive shows here first. */
+static void hear_said(struct run *run, struct participant *sender, struct message *message, enum origin origin)
+{
+    if (message->said) {
+        return; /* a process that came back has found it in its file */
+    }
+    message->said = true;
+    if (message->line == NULL) {
         sender->counts[KEEP_ALIVES]++;
         tell(run, sender->name, "is", "still here (%s)", message->label);
+        return;
     }
-    run->messages = grow(run->messages, (run->message_count + 1) * sizeof *run->messages);
-    run->messages[run->message_count++] = message;
-
-    struct bytes bytes = wrap(sender, text, message->id);
-    uint64_t lamport = inspect_own_packet(run, sender, message, bytes);
-    message->received[sender->index] = message->delivered[sender->index] = true;
-    if (line != NULL) {
-        /* one's own message is in one's log at once; no message_ready comes for it */
-        if (sender->log.count > 0) {
-            message->answers_to = find_message(run, sender->log.entries[sender->log.count - 1].id);
-        }
-        insert_entry(&sender->log, (struct log_entry){.lamport = lamport,
-                                                      .id = copy_text(message->id, strlen(message->id)),
-                                                      .sender = copy_text(sender->name, strlen(sender->name)),
-                                                      .text = copy_text(text, strlen(text))});
+    run->lines_said++;
+    sender->counts[SAID]++;
+    if (message->cut_short && origin == OWN) {
+        sender->counts[SAID_AGAIN]++;
+        tell(run, sender->name, "says again", "%s, which it died over", message->label);
     }
-    sender->sent_since_sync = true;
-    broadcast(run, sender->index, message, bytes, FIRST_TIME);
-    free(bytes.data);
 }
 
-/* Lines are kept until the library says that everything they depend on is there too. */
-static void receive_copy(struct run *run, const struct packet *packet)
+/* delivered and recalled collect what is told in one line each. */
+static void hear_logged(struct run *run, struct participant *participant, struct bytes body, struct labels *delivered,
+                        struct labels *recalled)
 {
-    struct participant *receiver = &run->participants[packet->receiver];
-    struct json result;
-    char *json = unwrap(receiver, packet->bytes, &result);
-    struct message *message = find_message_in(run, result);
+    enum origin origin = (enum origin)take_number(&body);
+    struct entry entry = take_entry(&body);
+    bool own = strcmp(entry.sender, participant->name) == 0;
 
-    if (message->received[receiver->index]) {
-        receiver->counts[REPEATS]++;
-    } else {
-        message->received[receiver->index] = true;
-        if (packet->carriage == REPAIR) {
-            receiver->counts[REPAIRED]++;
-        }
-        if (message->line != NULL) {
-            struct bytes text = read_decimal_bytes(json_member(result, "message"));
-            uint64_t lamport = json_number(json_member(result, "lamportTimestamp"));
-            insert_entry(&receiver->held, (struct log_entry){.lamport = lamport,
-                                                             .id = json_text(json_member(result, "messageId")),
-                                                             .sender = json_text(json_member(result, "senderId")),
-                                                             .text = copy_text((char *)text.data, text.length)});
-            free(text.data);
-        }
+    if (own && find_message(run, entry.id) == NULL) {
+        add_message(run, entry.id, NULL, participant->index);
     }
-    free(json);
+    struct message *message = known_message(run, entry.id);
+    message->received[participant->index] = message->delivered[participant->index] = true;
+    if (own) {
+        hear_said(run, participant, message, origin);
+    }
+    if (message->line == NULL) {
+        free_entry(&entry);
+        return;
+    }
+    insert_entry(&participant->log, entry);
+    run->deliveries += !own;
+    if (origin == DELIVERED) {
+        if (message->answers_to != NULL && !message->answers_to->delivered[participant->index]) {
+            run->told_late++;
+        }
+        add_label(delivered, message->label);
+    } else if (origin == RECALLED) {
+        participant->counts[RECALLED_LINES]++;
+        add_label(recalled, message->label);
+    }
 }
-
-/* ---- Events ----------------------------------------------------------------------------------- */
 
 /* Looks at what is missing once: the library names it again with each message that waits for it. */
-static void note_gap(struct run *run, struct participant *participant, struct json event)
+static void hear_missing(struct run *run, struct participant *participant, struct bytes body)
 {
-    const struct message *waiting = find_message_in(run, event);
-    struct json dependencies = json_member(event, "missingDeps");
+    char *id = take_text(&body);
+    const struct message *waiting = known_message(run, id);
     struct labels missed = {.length = 0};
 
-    for (struct json dependency = json_next(dependencies, (struct json){NULL, NULL}); dependency.at != NULL;
-         dependency = json_next(dependencies, dependency)) {
-        struct message *message = find_message_in(run, dependency);
+    free(id);
+    while (body.length > 0) {
+        id = take_text(&body);
+        struct message *message = known_message(run, id);
+        free(id);
         /* what has been received only waits for something else that is missing */
         if (!message->missed[participant->index] && !message->received[participant->index]) {
             message->missed[participant->index] = true;
@@ -1342,137 +935,375 @@ static void note_gap(struct run *run, struct participant *participant, struct js
     tell_labels(run, participant, "misses", &missed, rest);
 }
 
-/* The library wants this message of its log to be broadcast again: for a peer, or for want of an ack. */
-static void send_again(struct run *run, struct participant *participant, struct json event, enum carriage carriage)
-{
-    char *base64 = json_text(json_member(event, "message"));
-    struct bytes bytes = read_base64(base64);
-    char *id = id_in(bytes);
-    struct message *message = find_message(run, id);
-
-    if (carriage == REPAIR) {
-        participant->counts[ANSWERED]++;
-        tell(run, participant->name, "repairs", "%s, which a peer asked for", message->label);
-    } else {
-        participant->counts[RESENDS]++;
-        tell(run, participant->name, "resends", "%s, nobody has acknowledged it", message->label);
-    }
-    broadcast(run, participant->index, message, bytes, carriage);
-    free(id);
-    free(bytes.data);
-    free(base64);
-}
-
-/* Lines go from what is held to the log; adds what there is to tell about it. */
-static void deliver(struct run *run, struct participant *participant, struct json event, struct labels *told)
-{
-    struct message *message = find_message_in(run, event);
-
-    message->delivered[participant->index] = true;
-    if (message->line == NULL) {
-        return;
-    }
-    insert_entry(&participant->log, take_entry(&participant->held, message->id));
-    run->deliveries++;
-    if (message->answers_to != NULL && !message->answers_to->delivered[participant->index]) {
-        run->told_late++;
-    }
-    add_label(told, message->label);
-}
-
 /* A message of the participant's own will not be sent again: somebody has it, or nobody confirmed it. */
-static void settle(struct run *run, struct participant *participant, struct json event, bool acknowledged,
-                   struct labels *told)
+static void hear_settled(struct run *run, struct participant *participant, struct bytes body, enum count count,
+                         struct labels *told)
 {
-    struct message *message = find_message_in(run, event);
+    char *id = take_text(&body);
+    struct message *message = known_message(run, id);
 
+    free(id);
     if (message->line == NULL || message->settled) {
         return;
     }
     message->settled = true;
     run->lines_settled++;
-    if (acknowledged) {
-        participant->counts[ACKNOWLEDGED]++;
-    } else {
-        participant->counts[GIVEN_UP]++;
-    }
+    participant->counts[count]++;
     add_label(told, message->label);
 }
 
-/*
- * Repair requests and acknowledgements travel in messages, so someone who has nothing to say must
- * speak all the same as long as others may wait for it. That is what periodic_sync reminds of.
- */
-static void keep_alive(struct run *run, struct participant *participant, struct json event)
+/* Handles the frames that have come, and tells of them together. True when a request has been answered with them. */
+static bool hear(struct run *run, struct participant *participant)
 {
-    struct json first = json_next(json_member(event, "channelIds"), (struct json){NULL, NULL});
+    struct labels delivered = {.length = 0}, recalled = {.length = 0};
+    struct labels acknowledged = {.length = 0}, given_up = {.length = 0};
+    struct bytes rest = participant->input;
+    struct bytes body;
+    enum frame_kind kind;
+    bool done = false;
 
-    if (first.at != NULL && !participant->sent_since_sync) { /* we have one channel: named or not */
-        send_message(run, participant, NULL);
+    while (next_frame(&rest, &kind, &body)) {
+        if (kind == BROADCAST) {
+            hear_broadcast(run, participant, body);
+        } else if (kind == LOGGED) {
+            hear_logged(run, participant, body, &delivered, &recalled);
+        } else if (kind == MISSING) {
+            hear_missing(run, participant, body);
+        } else if (kind == ACKNOWLEDGED) {
+            hear_settled(run, participant, body, LINES_ACKNOWLEDGED, &acknowledged);
+        } else if (kind == GIVEN_UP) {
+            hear_settled(run, participant, body, LINES_GIVEN_UP, &given_up);
+        } else if (kind == DONE) {
+            done = true;
+        } else {
+            fail("the process of %s says something that it should not", participant->name);
+        }
     }
-    participant->sent_since_sync = false;
+    drop_front(&participant->input, participant->input.length - rest.length);
+    tell_labels(run, participant, "recalls", &recalled, ", which the library had delivered before the crash");
+    tell_labels(run, participant, "delivers", &delivered, "");
+    tell_labels(run, participant, "knows", &acknowledged, " arrived");
+    tell_labels(run, participant, "gives up", &given_up, ", never acknowledged");
+    return done;
 }
 
-/* delivered and acknowledged collect what is told in one line each, once all events are handled. */
-static void handle_event(struct run *run, struct participant *participant, struct json event,
-                         struct labels *delivered, struct labels *acknowledged)
-{
-    char *type = json_text(json_member(event, "eventType"));
+/* ---- The processes of the participants -------------------------------------------------------- */
 
-    if (strcmp(type, "message_ready") == 0) {
-        deliver(run, participant, event, delivered);
-    } else if (strcmp(type, "message_sent") == 0) {
-        settle(run, participant, event, true, acknowledged);
-    } else if (strcmp(type, "missing_dependencies") == 0) {
-        note_gap(run, participant, event);
-    } else if (strcmp(type, "repair_ready") == 0) {
-        send_again(run, participant, event, REPAIR);
-    } else if (strcmp(type, "resend_ready") == 0) {
-        send_again(run, participant, event, RESENT);
-    } else if (strcmp(type, "periodic_sync") == 0) {
-        keep_alive(run, participant, event);
-    } else if (strcmp(type, "message_delivery_failed") == 0) {
-        struct labels abandoned = {.length = 0};
-        settle(run, participant, event, false, &abandoned);
-        tell_labels(run, participant, "gives up", &abandoned, ", never acknowledged");
-    } /* else: one that a later version of the library added, or that our configuration excludes */
-    free(type);
+/* What must not be left behind, however this process ends. */
+static struct {
+    struct run *run;       /* its processes; NULL: there are none (any more) */
+    const char *directory; /* a temporary one, with all files in it; NULL: there is none */
+} litter;
+
+static volatile sig_atomic_t ending_signal;
+
+static void on_ending_signal(int number)
+{
+    ending_signal = number;
+}
+
+static void remove_directory(const char *path)
+{
+    DIR *directory = opendir(path);
+    struct dirent *file;
+
+    while (directory != NULL && (file = readdir(directory)) != NULL) {
+        if (strcmp(file->d_name, ".") != 0 && strcmp(file->d_name, "..") != 0) {
+            unlinkat(dirfd(directory), file->d_name, 0);
+        }
+    }
+    if (directory != NULL) {
+        closedir(directory);
+    }
+    rmdir(path);
+}
+
+static void clean_up(void)
+{
+    for (size_t i = 0; litter.run != NULL && i < litter.run->participant_count; i++) {
+        pid_t process = litter.run->participants[i].process;
+        if (process > 0) {
+            kill(process, SIGKILL);
+            while (waitpid(process, NULL, 0) < 0 && errno == EINTR) {
+                /* its files can go once it is gone */
+            }
+        }
+    }
+    litter.run = NULL;
+    if (litter.directory != NULL) {
+        remove_directory(litter.directory);
+        litter.directory = NULL;
+    }
+}
+
+/* Whoever presses Ctrl-C sees it end as if the signal had not been caught. */
+static void end_if_told(void)
+{
+    if (ending_signal != 0) {
+        erase_progress();
+        clean_up();
+        signal(ending_signal, SIG_DFL);
+        raise(ending_signal);
+    }
+}
+
+/* Writing to a closed pipe counts too: "chat | head" must not leave files behind. */
+static void catch_ending_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    struct sigaction action = {.sa_handler = on_ending_signal, .sa_flags = SA_ONSTACK}; /* as libsds.h advises */
+    struct sigaction before;
+
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup, perhaps */
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
+}
+
+/* For the caller to free; empty when no files are kept. Only the one that is killed needs them. */
+static char *path_of(const struct run *run, const struct participant *participant, const char *kind)
+{
+    char *path = grow(NULL, MAX_PATH_BYTES + 40);
+
+    *path = '\0';
+    if (run->directory != NULL && participant->index == run->victim) {
+        snprintf(path, MAX_PATH_BYTES + 40, "%s/participant-%zu.%s", run->directory, participant->index + 1, kind);
+    }
+    return path;
 }
 
 /*
- * Handles what the inbox holds, and what that causes, until it is empty. Call it after each call of
- * the library, so that the events of one call are told together.
+ * A new process, not a fork of this one: a child of fork() cannot use the library. Its standard
+ * input is one end of a socket pair, and it has no other of our descriptors but stdout and stderr.
+ * When this process dies, however that happens, it reads the end of its input, and ends too.
+ * Its process group is its own, so that Ctrl-C is for this process alone to handle.
  */
-static void drain_inbox(struct run *run)
+static void spawn(const struct run *run, struct participant *participant)
 {
-    for (;;) {
-        pthread_mutex_lock(&run->inbox.lock);
-        struct event *events = run->inbox.events;
-        size_t count = run->inbox.count;
-        run->inbox.events = NULL;
-        run->inbox.count = 0;
-        pthread_mutex_unlock(&run->inbox.lock);
-        if (count == 0) {
-            free(events);
-            return;
+    char *store = path_of(run, participant, "sds");
+    char *notes = path_of(run, participant, "notes");
+    char round_ms[24];
+    char *arguments[] = {"chat", PARTICIPANT_ARGUMENT, (char *)participant->name, round_ms, store, notes, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int sockets[2];
+
+    snprintf(round_ms, sizeof round_ms, "%u", run->round_ms);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
+        fail("cannot make a socket for %s: %s", participant->name, strerror(errno));
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, sockets[1], STDIN_FILENO);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    int error = posix_spawnp(&participant->process, run->program, &actions, &attributes, arguments, environ);
+    if (error != 0) {
+        participant->process = 0;
+        fail("cannot start a process for %s from %s: %s", participant->name, run->program, strerror(error));
+    }
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    close(sockets[1]);
+    participant->socket = sockets[0];
+    free(store);
+    free(notes);
+}
+
+/* Once its end of the socket is closed. Returns how it has ended, as waitpid tells it. */
+static int bury(struct participant *participant)
+{
+    int status = 0;
+
+    while (waitpid(participant->process, &status, 0) < 0 && errno == EINTR) {
+        /* this does not take long */
+    }
+    participant->process = 0;
+    close(participant->socket);
+    free(participant->input.data);
+    participant->input = (struct bytes){NULL, 0};
+    return status;
+}
+
+/* Nobody has killed it, so this is a defect. */
+static _Noreturn void fail_ended(struct participant *participant)
+{
+    int status = bury(participant);
+
+    if (WIFSIGNALED(status)) {
+        fail("the process of %s was ended by signal %d", participant->name, WTERMSIG(status));
+    }
+    fail("the process of %s has ended with exit status %d", participant->name, WEXITSTATUS(status));
+}
+
+/* Waits until something has come from the process, or (with POLLOUT) can be sent to it. */
+static void wait_for(struct participant *participant, short events)
+{
+    struct pollfd source = {.fd = participant->socket, .events = events};
+    int count;
+
+    while ((count = poll(&source, 1, ANSWER_PATIENCE_MS)) < 0) {
+        if (errno != EINTR) {
+            fail("cannot wait for the process of %s: %s", participant->name, strerror(errno));
         }
-        struct labels delivered[MAX_PARTICIPANTS] = {{.length = 0}};
-        struct labels acknowledged[MAX_PARTICIPANTS] = {{.length = 0}};
-        for (size_t i = 0; i < count; i++) {
-            size_t who = events[i].participant->index;
-            struct json event = {events[i].json, events[i].json + strlen(events[i].json)};
-            handle_event(run, events[i].participant, event, &delivered[who], &acknowledged[who]);
-            free(events[i].json);
+        end_if_told();
+    }
+    if (count == 0) {
+        fail("the process of %s has not answered for %d s", participant->name, ANSWER_PATIENCE_MS / 1000);
+    }
+    if (!receive_bytes(participant->socket, MSG_DONTWAIT, &participant->input)) {
+        fail_ended(participant);
+    }
+}
+
+/* Frees the body. Reads while it waits, since the process may be waiting for us to do so. */
+static void send_request(struct participant *participant, enum frame_kind kind, struct bytes *body)
+{
+    struct bytes frame = make_frame(kind, body);
+
+    for (size_t sent = 0; sent < frame.length;) {
+        ssize_t count =
+            send(participant->socket, frame.data + sent, frame.length - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (count >= 0) {
+            sent += (size_t)count;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            wait_for(participant, POLLIN | POLLOUT);
+        } else if (errno != EINTR) {
+            fail_ended(participant);
         }
-        free(events);
-        for (size_t i = 0; i < run->participant_count; i++) {
-            tell_labels(run, &run->participants[i], "delivers", &delivered[i], "");
-            tell_labels(run, &run->participants[i], "knows", &acknowledged[i], " arrived");
-        }
+    }
+    free(frame.data);
+}
+
+/* Puts an end to the process. What it has said before is heard out; what it knew is in its files. */
+static void kill_participant(struct run *run, struct participant *participant, enum work work, struct message *about)
+{
+    kill(participant->process, SIGKILL);
+    while (receive_bytes(participant->socket, 0, &participant->input)) {
+        /* until there is no more */
+    }
+    bool done = hear(run, participant);
+    bury(participant);
+
+    participant->back_round = run->round + crash_of(run, run->crashes).down_rounds;
+    participant->counts[CRASHES]++;
+    run->crashes++;
+    run->patience = run->rest = 0;
+    for (size_t i = 0; i < participant->log.count; i++) {
+        run->deliveries -= strcmp(participant->log.entries[i].sender, participant->name) != 0;
+    }
+    free_entries(&participant->log);
+
+    /* over what it has died, and whether the answer to that had come */
+    static const char *const how[WORKS][2] = {[SAYING] = {"while it says ", "right after saying "},
+                                              [TAKING] = {"while it takes in ", "right after taking in "},
+                                              [STARTING] = {"while it comes back", "just when it is back"},
+                                              [RESTING] = {"while it rests", "while it rests"}};
+    tell(run, participant->name, "IS KILLED", "%s%s", how[work][done], about != NULL ? about->label : "");
+    if (work == SAYING) {
+        about->cut_short = !about->said;
+    }
+}
+
+/* Waits for the answer to what was asked just now, unless the participant is to die over it. */
+static void await_answer(struct run *run, struct participant *participant, enum work work, struct message *about)
+{
+    if (crash_is_due(run, participant, work)) {
+        sleep_us(run->usual_us[work] * crash_of(run, run->crashes).percent / 100);
+        kill_participant(run, participant, work, about);
+        return;
+    }
+    uint64_t asked_us = clock_us();
+    while (!hear(run, participant)) {
+        wait_for(participant, POLLIN);
+    }
+    run->usual_us[work] += (clock_us() - asked_us) / 4;
+    run->usual_us[work] -= run->usual_us[work] / 5; /* old: four fifths, new: one */
+}
+
+static void start_participant(struct run *run, struct participant *participant)
+{
+    spawn(run, participant);
+    await_answer(run, participant, STARTING, NULL);
+}
+
+/* Lets it end by itself: it reads the end of its input. What it still says is not heard any more. */
+static void stop_participant(struct participant *participant)
+{
+    shutdown(participant->socket, SHUT_WR);
+    do {
+        participant->input.length = 0;
+    } while (receive_bytes(participant->socket, 0, &participant->input));
+    int status = bury(participant);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fail("the process of %s did not end well", participant->name);
+    }
+}
+
+/* What its user types. One who was killed over a line, and does not know of it, gets it again. */
+static void say(struct run *run, const struct line *line)
+{
+    struct participant *speaker = &run->participants[line->speaker];
+    struct bytes body = {NULL, 0};
+    char id[24];
+
+    snprintf(id, sizeof id, "line-%03zu", (size_t)(line - run->conversation->lines) + 1);
+    struct message *message = find_message(run, id);
+    if (message == NULL) {
+        message = add_message(run, id, line, line->speaker);
+        tell(run, speaker->name, "says", "%s %s", message->label, line->text);
+    }
+    if (speaker->log.count > 0) {
+        message->answers_to = known_message(run, speaker->log.entries[speaker->log.count - 1].id);
+    }
+    put_text(&body, id);
+    put_text(&body, line->text);
+    send_request(speaker, SAY, &body);
+    await_answer(run, speaker, SAYING, message);
+}
+
+/* Hands a copy over; nobody takes it when the receiver is down. */
+static void hand_over(struct run *run, const struct packet *packet)
+{
+    struct participant *receiver = &run->participants[packet->receiver];
+    struct message *message = packet->message;
+    struct bytes body = {NULL, 0};
+
+    if (receiver->process == 0) {
+        receiver->counts[FOUND_DOWN]++;
+        tell(run, "network", "finds nobody", "to take %s for %s", message->label, receiver->name);
+        return;
+    }
+    if (message->received[receiver->index]) {
+        receiver->counts[REPEATS]++;
+    } else if (packet->carriage == REPAIR) {
+        receiver->counts[REPAIRED]++;
+    }
+    put_bytes(&body, packet->bytes);
+    send_request(receiver, TAKE, &body);
+    await_answer(run, receiver, TAKING, message);
+    if (receiver->process != 0) {
+        message->received[receiver->index] = true;
     }
 }
 
 /* ---- The run ---------------------------------------------------------------------------------- */
+
+static void listen_to_all(struct run *run)
+{
+    for (size_t i = 0; i < run->participant_count; i++) {
+        struct participant *participant = &run->participants[i];
+        if (participant->process == 0) {
+            continue;
+        }
+        if (!receive_bytes(participant->socket, MSG_DONTWAIT, &participant->input)) {
+            fail_ended(participant);
+        }
+        hear(run, participant);
+    }
+}
 
 static void deliver_due_packets(struct run *run)
 {
@@ -1486,21 +1317,63 @@ static void deliver_due_packets(struct run *run)
             run->packets[kept++] = packet;
             continue;
         }
-        receive_copy(run, &packet);
+        hand_over(run, &packet);
         free(packet.bytes.data);
-        drain_inbox(run);
     }
-    memmove(&run->packets[kept], &run->packets[count], (run->packet_count - count) * sizeof *run->packets);
-    run->packet_count -= count - kept;
+    if (kept < count) {
+        memmove(&run->packets[kept], &run->packets[count], (run->packet_count - count) * sizeof *run->packets);
+        run->packet_count -= count - kept;
+    }
+}
+
+/* Whoever was killed comes back after a while, and has what its files have. */
+static void bring_back(struct run *run)
+{
+    struct participant *participant = &run->participants[run->victim];
+
+    if (participant->process != 0 || run->round < participant->back_round) {
+        return;
+    }
+    tell(run, participant->name, "starts again", "from its files");
+    start_participant(run, participant);
+    if (participant->process != 0) {
+        tell(run, participant->name, "is back", "with %zu line%s in its log", participant->log.count,
+             participant->log.count == 1 ? "" : "s");
+    }
+}
+
+/* A crash that waits for work which does not come any more comes without. */
+static void kill_at_rest(struct run *run)
+{
+    struct participant *victim = &run->participants[run->victim];
+
+    if (run->crashes < run->options->crashes && victim->process != 0 && ++run->rest > REST_ROUNDS) {
+        kill_participant(run, victim, RESTING, NULL);
+    }
 }
 
 static void wait_for_round(const struct run *run)
 {
-    uint64_t due = run->started_ms + (uint64_t)run->round * ROUND_MS;
+    uint64_t due = run->started_ms + (uint64_t)run->round * run->round_ms;
     uint64_t now = clock_ms();
 
     if (now < due) {
-        nanosleep(&(struct timespec){0, (long)(due - now) * 1000000}, NULL);
+        sleep_us((due - now) * 1000);
+    }
+    end_if_told();
+}
+
+/* Says what is due; one who is down lets the others wait. */
+static void say_due_lines(struct run *run, unsigned *next_round)
+{
+    while (run->lines_said < run->conversation->line_count && *next_round <= run->round) {
+        const struct line *line = &run->conversation->lines[run->lines_said];
+        if (run->participants[line->speaker].process == 0) {
+            return;
+        }
+        say(run, line);
+        uint64_t number = (uint64_t)(line - run->conversation->lines);
+        *next_round = run->round + (unsigned)(mix(mix(run->options->seed) ^ number) % (MAX_PAUSE_ROUNDS + 1));
     }
 }
 
@@ -1512,18 +1385,13 @@ static void converse(struct run *run)
     unsigned next_line_round = 1;
     uint64_t all_said_ms = 0, complete_ms = 0;
 
-    run->started_ms = run->last_progress_ms = clock_ms();
     for (;;) {
         run->round++;
         wait_for_round(run);
-        drain_inbox(run);
+        bring_back(run);
+        listen_to_all(run);
         deliver_due_packets(run);
-        while (run->lines_said < conversation->line_count && next_line_round <= run->round) {
-            const struct line *line = &conversation->lines[run->lines_said];
-            send_message(run, &run->participants[line->speaker], line);
-            drain_inbox(run);
-            next_line_round += (unsigned)(mix(mix(run->options->seed) ^ run->lines_said) % (MAX_PAUSE_ROUNDS + 1));
-        }
+        say_due_lines(run, &next_line_round);
         show_progress(run);
 
         uint64_t now = clock_ms();
@@ -1533,11 +1401,15 @@ static void converse(struct run *run)
         if (all_said_ms == 0) {
             all_said_ms = now;
         }
-        if (complete_ms == 0 && run->deliveries == deliveries_due) {
+        kill_at_rest(run);
+        bool complete = run->deliveries == deliveries_due && run->crashes == run->options->crashes;
+        if (!complete) {
+            complete_ms = 0;
+        } else if (complete_ms == 0) {
             complete_ms = now;
         }
-        bool patience_over = complete_ms != 0 && now - complete_ms >= ACK_PATIENCE_MS;
-        bool settled = complete_ms != 0 && run->lines_settled == conversation->line_count;
+        bool patience_over = complete && now - complete_ms >= (uint64_t)ACK_PATIENCE_ROUNDS * run->round_ms;
+        bool settled = complete && run->lines_settled == conversation->line_count;
         if (settled || patience_over || now - all_said_ms >= (uint64_t)run->options->timeout * 1000) {
             erase_progress();
             return;
@@ -1591,12 +1463,12 @@ static void print_table(const struct run *run)
         printf("  %*s%08" PRIx32, run->name_width - 8, "", fingerprint(&run->participants[i].log));
     }
     double seconds = (double)(clock_ms() - run->started_ms) / 1000;
-    printf("\n  %-34s  %.2f s, %u rounds of the network\n", "time", seconds, run->round);
+    printf("\n  %-34s  %.2f s, %u rounds of %u ms\n", "time", seconds, run->round, run->round_ms);
     printf("  %-34s  loss %u %%, doubled %u %%, delayed %u %%, seed %" PRIu64 "\n\n", "the network", run->options->loss,
            run->options->duplicate, run->options->reorder, run->options->seed);
 }
 
-static bool same_entry(const struct log_entry *left, const struct log_entry *right)
+static bool same_entry(const struct entry *left, const struct entry *right)
 {
     return compare_entries(left, right) == 0 && strcmp(left->sender, right->sender) == 0 &&
            strcmp(left->text, right->text) == 0;
@@ -1628,8 +1500,8 @@ static bool logs_agree(const struct run *run)
         }
     }
     for (size_t i = 0; i < first->count; i++) {
-        const struct log_entry *entry = &first->entries[i];
-        const struct line *line = find_message(run, entry->id)->line;
+        const struct entry *entry = &first->entries[i];
+        const struct line *line = known_message(run, entry->id)->line;
         if (strcmp(entry->text, line->text) != 0 || strcmp(entry->sender, conversation->names[line->speaker]) != 0) {
             complain("%s is not in the log as it was said", entry->id);
             agree = false;
@@ -1653,59 +1525,171 @@ static bool logs_agree(const struct run *run)
                "the speaker had heard the one above it.",
                out_of_file_order, out_of_file_order == 1 ? "" : "s");
     }
+    if (run->options->crashes > 0) {
+        printf(" All this although %s was killed %u time%s.", conversation->names[run->victim], run->options->crashes,
+               run->options->crashes == 1 ? "" : "s");
+    }
     putchar('\n');
     return true;
 }
 
 /* ---- All of it -------------------------------------------------------------------------------- */
 
-static bool hold_conversation(const struct options *options, const struct conversation *conversation)
+/*
+ * How long a round has to be. A packet that a participant with files takes in costs a few writes that
+ * wait for the disk. Where that is slow, the network has to be slower: more would come than could be
+ * taken in, and each packet that is late makes others ask for it again.
+ */
+static unsigned choose_round_ms(const char *directory, size_t participant_count)
 {
-    struct run run = {.options = options, .conversation = conversation, .participant_count = conversation->name_count};
-    run.name_width = 8; /* as wide as "network" and a fingerprint need it */
+    static const char data[4096];
+    char path[MAX_PATH_BYTES + 40];
 
-    if (pthread_mutex_init(&run.inbox.lock, NULL) != 0) {
-        fail("cannot make a mutex");
+    if (directory == NULL) {
+        return ROUND_MS;
     }
+    snprintf(path, sizeof path, "%s/participant-0.trial", directory);
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    uint64_t started_us = clock_us();
+    for (int i = 0; i < DISK_TRIALS; i++) {
+        if (file < 0 || write(file, data, sizeof data) != (ssize_t)sizeof data || fdatasync(file) != 0) {
+            fail("cannot write to %s: %s", path, strerror(errno));
+        }
+    }
+    uint64_t write_us = (clock_us() - started_us) / DISK_TRIALS;
+    close(file);
+    unlink(path);
+    uint64_t round_ms = 2 * (participant_count - 1) * write_us / 1000;
+    return round_ms > ROUND_MS ? (unsigned)round_ms : ROUND_MS;
+}
+
+static bool hold_conversation(const struct options *options, const struct conversation *conversation,
+                              const char *program, const char *directory)
+{
+    struct run run = {.options = options, .conversation = conversation, .program = program, .directory = directory,
+                      .participant_count = conversation->name_count};
+    run.name_width = 8; /* as wide as "network" and a fingerprint need it */
+    run.victim = (size_t)(mix(options->seed + 1) % run.participant_count);
+    run.round_ms = choose_round_ms(directory, run.participant_count);
+
     for (size_t i = 0; i < run.participant_count; i++) {
         struct participant *participant = &run.participants[i];
         participant->name = conversation->names[i];
         participant->index = i;
-        participant->inbox = &run.inbox;
         if (letters(participant->name) > run.name_width) {
             run.name_width = letters(participant->name);
         }
     }
     if (screen.timeline) {
-        printf("%zu participants, %zu lines; #1, #2, ... are lines, k1, k2, ... keep-alives. Times in seconds.\n\n",
+        printf("%zu participants, %zu lines; #1, #2, ... are lines, k1, k2, ... keep-alives. Times in seconds.\n",
                run.participant_count, conversation->line_count);
+        if (options->crashes > 0) {
+            printf("The process of %s will be killed %u time%s.\n", conversation->names[run.victim], options->crashes,
+                   options->crashes == 1 ? "" : "s");
+        }
+        if (run.round_ms > ROUND_MS) {
+            printf("The disk is slow, so a round of the network takes %u ms.\n", run.round_ms);
+        }
+        putchar('\n');
     }
+    litter.run = &run;
+    run.started_ms = run.last_progress_ms = clock_ms();
     for (size_t i = 0; i < run.participant_count; i++) {
-        open_participant(&run.participants[i]);
+        start_participant(&run, &run.participants[i]);
     }
+    run.started_ms = run.last_progress_ms = clock_ms();
     converse(&run);
     print_table(&run);
     bool agree = logs_agree(&run);
 
     for (size_t i = 0; i < run.participant_count; i++) {
-        close_participant(&run.participants[i]);
-        free_entries(&run.participants[i].held);
+        if (run.participants[i].process != 0) {
+            stop_participant(&run.participants[i]);
+        }
         free_entries(&run.participants[i].log);
     }
-    for (size_t i = 0; i < run.inbox.count; i++) {
-        free(run.inbox.events[i].json);
-    }
+    litter.run = NULL;
     for (size_t i = 0; i < run.packet_count; i++) {
         free(run.packets[i].bytes.data);
     }
     for (size_t i = 0; i < run.message_count; i++) {
         free(run.messages[i]);
     }
-    free(run.inbox.events);
     free(run.packets);
     free(run.messages);
-    pthread_mutex_destroy(&run.inbox.lock);
     return agree;
+}
+
+/* Where this program is, for the processes of the participants. For the caller to free. */
+static char *find_program(const char *called)
+{
+    char path[MAX_PATH_BYTES];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+
+    if (length <= 0 || length == (ssize_t)sizeof path) {
+        return copy_text(called, strlen(called));
+    }
+    return copy_text(path, (size_t)length);
+}
+
+/* A directory for the files that nobody wants to keep; for the caller to free. NULL after a complaint. */
+static char *make_temporary_directory(void)
+{
+    const char *parent = getenv("TMPDIR");
+    char path[MAX_PATH_BYTES];
+
+    if (parent == NULL || *parent == '\0') {
+        parent = "/tmp";
+    }
+    int length = snprintf(path, sizeof path, "%s/chat-XXXXXX", parent);
+    if (length >= (int)sizeof path || mkdtemp(path) == NULL) {
+        complain("cannot make a directory for the files of the participants in %s: %s; name one with --store", parent,
+                 length >= (int)sizeof path ? "its name is too long" : strerror(errno));
+        return NULL;
+    }
+    return copy_text(path, strlen(path));
+}
+
+/* Sees to it that the directory is there and that it holds no files of participants. False after a complaint. */
+static bool prepare_directory(const char *path)
+{
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        complain("option --store: cannot make the directory '%s': %s", path, strerror(errno));
+        return false;
+    }
+    DIR *directory = opendir(path);
+    if (directory == NULL) {
+        complain("option --store: cannot open the directory '%s': %s", path, strerror(errno));
+        return false;
+    }
+    bool good = true;
+    for (struct dirent *file; good && (file = readdir(directory)) != NULL;) {
+        if (strncmp(file->d_name, "participant-", strlen("participant-")) == 0) {
+            complain("option --store: '%s' holds files of an earlier conversation (%s), and a conversation cannot be "
+                     "gone on with; name another directory, or remove them",
+                     path, file->d_name);
+            good = false;
+        }
+    }
+    closedir(directory);
+    if (good && access(path, W_OK | X_OK) != 0) {
+        complain("option --store: cannot make files in '%s': %s", path, strerror(errno));
+        good = false;
+    }
+    return good;
+}
+
+/* A standard descriptor that is closed must not become a socket; this way, writing to it is an error as before. */
+static void occupy_standard_descriptors(void)
+{
+    int descriptor;
+
+    do {
+        descriptor = open("/dev/null", O_RDONLY);
+    } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
 }
 
 int main(int argc, char **argv)
@@ -1713,6 +1697,10 @@ int main(int argc, char **argv)
     struct options options = DEFAULTS;
     struct conversation conversation = {.name_count = 0};
 
+    if (argc > 1 && strcmp(argv[1], PARTICIPANT_ARGUMENT) == 0) {
+        return be_participant(argc, argv);
+    }
+    occupy_standard_descriptors();
     if (!parse_options(argc, argv, &options)) {
         return EXIT_BAD_INPUT;
     }
@@ -1724,13 +1712,35 @@ int main(int argc, char **argv)
         free_conversation(&conversation);
         return EXIT_BAD_INPUT;
     }
+    if (options.store != NULL && !prepare_directory(options.store)) {
+        free_conversation(&conversation);
+        return EXIT_BAD_INPUT;
+    }
     const char *terminal = getenv("TERM");
     screen.timeline = !options.quiet;
     screen.live = isatty(STDERR_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0;
     /* whole lines, so that stdout and stderr keep their order where both go to one place */
     setvbuf(stdout, NULL, _IOLBF, 0);
 
-    bool agree = hold_conversation(&options, &conversation);
+    catch_ending_signals();
+    if (atexit(clean_up) != 0) {
+        fail("cannot arrange for a clean end");
+    }
+    char *temporary = NULL;
+    if (options.store == NULL && options.crashes > 0) {
+        temporary = make_temporary_directory();
+        if (temporary == NULL) {
+            free_conversation(&conversation);
+            return EXIT_RUN_FAILED;
+        }
+        litter.directory = temporary;
+    }
+    char *program = find_program(argv[0]);
+    bool agree = hold_conversation(&options, &conversation, program, options.store != NULL ? options.store : temporary);
+    end_if_told();
+    clean_up();
+    free(program);
+    free(temporary);
     free_conversation(&conversation);
     return flush_output() && agree ? EXIT_LOGS_AGREE : EXIT_RUN_FAILED;
 }
