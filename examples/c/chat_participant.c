@@ -21,7 +21,8 @@
  *
  * What survives a crash. With "storePath" the library keeps its own state in a file: clock, log,
  * what is not acknowledged yet and what waits for something missing. Nothing is announced before it
- * is in that file. The texts that the user has seen are the host's to keep, and here they go to a
+ * is in that file. (A full disk stops nothing: the library goes on in memory, and saves everything
+ * once it can.) The texts that the user has seen are the host's to keep, and here they go to a
  * second file, the notes, which only grows. The process may die between the library's commit and
  * the host's note. Then the library counts as said or delivered what the notes do not have, and it
  * will not tell again. Two notes that are made BEFORE the library is called close that gap:
