@@ -29,6 +29,11 @@
 //   - Delivered messages form the log, ordered by (timestamp, id): it is the
 //     same for all who received the same messages.
 //
+// State is in memory, unless something keeps it: Config.StorePath names a file,
+// and then every operation is on disk before it is announced; or Options.Backend
+// is the host's own (package persistence). A Manager made anew over what was kept
+// goes on where the last one ended.
+//
 // The caveats: timers run only after Start, or when the host calls Tick.
 // Neither confidentiality nor authenticity is provided: what peers say is taken
 // as hostile, but who they are is for the host to know. Acknowledgement by
@@ -36,5 +41,6 @@
 //
 // The layers below: wire reads and writes messages, bloom and farmhash are the
 // filter and its hash, channel is the deterministic state machine of one
-// channel, snapshot and persistence describe what is kept and by whom.
+// channel, snapshot and persistence describe what is kept and by whom, store is
+// the file.
 package core
