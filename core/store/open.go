@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -17,8 +18,12 @@ import (
 // process that was just ended may not have let go of it yet.
 const lockPatience = time.Second
 
-// leastBytes is what none of our files has less of.
-const leastBytes = metaPages * pageBytes
+// leastBytes is what none of our files has less of, and initialBytes what bbolt
+// begins one with.
+const (
+	leastBytes   = metaPages * pageBytes
+	initialBytes = 4 * pageBytes
+)
 
 // fileMode lets nobody but its owner read a file: it holds messages.
 const fileMode = 0o600
@@ -43,6 +48,9 @@ func (s *Store) open() error {
 	}
 	db, err := s.openDB(false)
 	if err != nil {
+		if made && !errors.Is(err, ErrInUse) {
+			err = errors.Join(err, s.discardStub())
+		}
 		return err
 	}
 	if err := s.prepare(db, made); err != nil {
@@ -109,9 +117,19 @@ func (s *Store) openDB(readOnly bool) (*bolt.DB, error) {
 		},
 	})
 	if err != nil {
-		return nil, s.refusal(err)
+		return nil, s.refusal(err, readOnly)
 	}
 	return db, nil
+}
+
+// discardStub empties a file whose making has failed, for want of room say: what
+// is left would be refused as foreign when there is room again.
+func (s *Store) discardStub() error {
+	info, err := os.Stat(s.path)
+	if err != nil || info.Size() == 0 || info.Size() >= initialBytes {
+		return nil // there is nothing, or another process was faster and has made a whole one
+	}
+	return os.Truncate(s.path, 0)
 }
 
 // checkHeader refuses what is neither empty nor a store of this version.
@@ -129,8 +147,9 @@ func checkHeader(tx *bolt.Tx) error {
 	return err
 }
 
-// refusal says in our words why bbolt does not open the file.
-func (s *Store) refusal(err error) error {
+// refusal says in our words why bbolt does not open the file, which was there
+// before or was to be made.
+func (s *Store) refusal(err error, wasThere bool) error {
 	info, statErr := os.Stat(s.path)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
@@ -141,7 +160,7 @@ func (s *Store) refusal(err error) error {
 		return fmt.Errorf("%w: it is a bbolt database of another format", ErrForeign)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: the store must be readable and writable", err)
-	case statErr == nil && info.Size() > 0 && info.Size() < leastBytes:
+	case wasThere && statErr == nil && info.Size() > 0 && info.Size() < leastBytes:
 		return fmt.Errorf("%w: it has only %d bytes", ErrForeign, info.Size())
 	}
 	return err
@@ -153,8 +172,19 @@ func syncFolder(path string) error {
 		return nil
 	}
 	folder, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // it may be entered and written to, and not read
+	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return errors.Join(whereSupported(folder.Sync()), folder.Close())
+}
+
+// whereSupported leaves out that a file system cannot sync a folder.
+func whereSupported(err error) error {
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }

@@ -30,6 +30,9 @@ func init() {
 	children["read-only file system"] = readOnlyFileSystem
 	children["full disk"] = onTmpfs(fullDisk)
 	children["limited file"] = onLimit(fullDisk)
+	children["unreadable folder"] = unprivileged(makeStore)
+	children["no room to begin"] = noRoomOnTmpfs
+	children["no length to begin"] = noLengthToBegin
 	for _, sync := range []string{"full", "batch"} {
 		children["full disk, "+sync] = onTmpfs(fullDiskBelowAManager(sync))
 		children["limited file, "+sync] = onLimit(fullDiskBelowAManager(sync))
@@ -388,4 +391,79 @@ func TestAManagerGoesOnWithAFullDiskAndCatchesUp(t *testing.T) {
 			mounting(t, "full disk, "+sync, newPath(t))
 		})
 	}
+}
+
+// beginsLater opens a store that there is no room for, makes room and opens it
+// again.
+func beginsLater(path string, want error, makeRoom func() error) error {
+	if s, err := store.Open(path); err == nil {
+		return errors.Join(errors.New("there was room"), s.Close())
+	} else if !errors.Is(err, want) || !strings.Contains(err.Error(), path) {
+		return fmt.Errorf("without room: %w", err)
+	}
+	if err := makeRoom(); err != nil {
+		return err
+	}
+	if err := makeStore(path); err != nil {
+		return fmt.Errorf("with room again: %w", err)
+	}
+	return nil
+}
+
+func noRoomOnTmpfs(path string) error {
+	dir := filepath.Dir(path)
+	if err := mountTmpfs(dir); err != nil {
+		return err
+	}
+	resize := func(size string) error {
+		return syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size="+size)
+	}
+	if err := resize("16k"); err != nil {
+		return err
+	}
+	return beginsLater(path, syscall.ENOSPC, func() error { return resize("1m") })
+}
+
+func noLengthToBegin(path string) error {
+	signal.Ignore(syscall.SIGXFSZ)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	most := limit.Cur
+	for i, length := range []uint64{0, 100, 4096, 8192, 12_000, 20_000, 32_000} {
+		limit.Cur = length
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			return err
+		}
+		if err := beginsLater(fmt.Sprint(path, i), syscall.EFBIG, func() error {
+			limit.Cur = most
+			return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+		}); err != nil {
+			return fmt.Errorf("files of up to %d bytes: %w", length, err)
+		}
+	}
+	return nil
+}
+
+func TestAStoreThatThereIsNoRoomForCanBeMadeLater(t *testing.T) {
+	run(t, child("no length to begin", newPath(t)))
+	mounting(t, "no room to begin", newPath(t))
+}
+
+// TestAFolderThatCannotBeReadTakesANewStore: entering it and writing to it is
+// enough.
+func TestAFolderThatCannotBeReadTakesANewStore(t *testing.T) {
+	dir := filepath.Join(sharedDir(t), "unreadable")
+	mustNot(t, errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o333))) // whoever the test is
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	run(t, child("unreadable folder", filepath.Join(dir, "store")))
+}
+
+func makeStore(path string) error {
+	s, err := store.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Commit(change("c", "m", 1)), s.Close())
 }
