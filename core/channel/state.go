@@ -123,6 +123,7 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 		if err != nil {
 			return fmt.Errorf("unacknowledged message %d: %w", i, err)
 		}
+		e = c.restoreSentAgain(e)
 		if c.unacknowledged(e.id) != nil {
 			continue
 		}
@@ -188,6 +189,22 @@ func (c *Channel) stillMissing(entries []snapshot.HistoryEntry) []Dependency {
 		}
 	}
 	return missing
+}
+
+// restoreSentAgain takes the message that restoreEntry has just decoded in place of
+// e, which the log has under the same id, if it is newer: it was sent again, and
+// its meta was saved but not its history.
+func (c *Channel) restoreSentAgain(e *entry) *entry {
+	m := &c.scratch.message
+	if c.log.get(e.id) == nil || m.Lamport <= e.lamport {
+		return e
+	}
+	sent := c.newEntry(m)
+	c.log.remove(e)
+	c.changed(e)
+	c.log.insert(sent)
+	c.changed(sent)
+	return sent
 }
 
 // restoreEntry decodes a kept message, or finds it in the log or the outgoing

@@ -276,3 +276,24 @@ func TestHostileTimestampInTheLogDoesNotPoisonTheClockAfterARestart(t *testing.T
 	after.send("m1")
 	expect(t, "lamport", after.log.get("m1").lamport, uint64(p.now+p.cfg.MaxLamportDrift)/1000+1)
 }
+
+// The meta has a message that was sent again, and the log still has the old one:
+// the history that goes with the meta was not saved. What was broadcast is the
+// new one.
+func TestRestoreTakesTheNewerOfAMessageThatWasSentAgain(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.step(Input{Op: OpSend, MessageID: "m", Content: []byte("old")})
+	old := p.log.get("m").stored.Bytes()
+	p.step(Input{Op: OpSend, MessageID: "m", Content: []byte("new")})
+	restored, _, err := Restore("room", p.cfg, &snapshot.ChannelData{Meta: p.Meta(), History: [][]byte{old}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := &peer{Channel: restored, t: t, now: p.now}
+	after.checkInvariants()
+	expect(t, "content", string(after.log.get("m").stored.Content()), "new")
+	expect(t, "outgoing", after.outgoingIDs(), []string{"m"})
+	update := after.PendingHistory()
+	expect(t, "appended", appended(update), []string{"m"})
+	expect(t, "gone", update.Gone, []snapshot.HistoryKey{{MessageID: "m", Lamport: 1000}})
+}
