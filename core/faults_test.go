@@ -294,3 +294,40 @@ func TestCommitThatKeptAllButHintsOffersOnlyTheseAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestMetaThatWasNotSavedIsSavedByTheNextOperation, whatever that is, also when
+// nothing else is pending.
+func TestMetaThatWasNotSavedIsSavedByTheNextOperation(t *testing.T) {
+	for _, keeping := range keepings {
+		for name, next := range map[string]func(alice *peer) error{
+			"ensure":        func(alice *peer) error { return alice.EnsureChannel("c") },
+			"buffers sweep": func(alice *peer) error { return tickAfter(1000)(alice, nil) },
+		} {
+			t.Run(string(keeping)+"/"+name, func(t *testing.T) {
+				shared := newClock()
+				alice := newPeerOn(t, keeping, "alice", shared, new(persistence.Transactions), quietTimers, sweepBuffersEvery(1000))
+				bob := newPeer(t, "bob", shared, quietTimers)
+				bob.unwrap(alice.wrap("c", "m"))
+				acknowledgement := bob.wrapSync("c")
+				alice.faulty.FailOnce(1)
+				alice.unwrap(acknowledgement)
+				if alice.faulty.Failures() != 1 || len(alice.kept("c").Meta.Outgoing) != 1 {
+					t.Fatal("the test is about nothing: the acknowledgement was saved")
+				}
+				if err := next(alice); err != nil {
+					t.Fatal(err)
+				}
+				if n := len(alice.kept("c").Meta.Outgoing); n != 0 {
+					t.Errorf("%d messages are kept as unacknowledged", n)
+				}
+				alice.recorded.Take()
+				if err := next(alice); err != nil {
+					t.Fatal(err)
+				}
+				if calls := briefCalls(alice.recorded.Take()); len(calls) != 0 {
+					t.Errorf("once it is saved, it is saved again: %v", calls)
+				}
+			})
+		}
+	}
+}

@@ -100,7 +100,8 @@ func (m *Manager) load(s *slot) error {
 // channel's operations because the slot is still locked. A commit that it
 // returns is yet to be finished, with the slot unlocked.
 func (m *Manager) carryOut(s *slot) (unfinished *sharedCommit) {
-	changed := s.effects.Changed || s.channel.PendingLen() > 0 || len(s.channel.PendingHints()) > 0
+	s.dirty = s.dirty || s.effects.Changed
+	changed := s.dirty || s.channel.PendingLen() > 0 || len(s.channel.PendingHints()) > 0
 	switch {
 	case !s.keeper.durable || !changed:
 	case s.keeper.sharing != nil:
@@ -136,10 +137,11 @@ func withMeta(c *channel.Channel, use func(meta []byte)) {
 
 // save offers the changes of a locked channel to the backend, part by part.
 func (m *Manager) save(s *slot) {
-	if s.effects.Changed {
+	if s.dirty {
 		withMeta(s.channel, func(meta []byte) {
-			if err := s.keeper.backend.SaveChannelMeta(s.id, meta); err != nil {
-				m.logger.Error("a channel was not saved; the next save holds everything", "channel", s.id, "error", err)
+			err := s.keeper.backend.SaveChannelMeta(s.id, meta)
+			if s.dirty = err != nil; s.dirty {
+				m.logger.Error("a channel was not saved; the next operation tries again", "channel", s.id, "error", err)
 			}
 		})
 	}
@@ -170,6 +172,7 @@ func (m *Manager) commit(s *slot) {
 		if unkept := (*persistence.HintsError)(nil); err == nil || errors.As(err, &unkept) {
 			s.channel.HistorySaved()
 			s.channel.HintsSaved()
+			s.dirty = false
 		}
 		if err != nil {
 			m.offerAgain(s, &change, err)
@@ -189,6 +192,7 @@ func (m *Manager) offerAgain(s *slot, change *persistence.Change, err error) {
 		}
 		return
 	}
+	s.dirty = true
 	s.channel.HistoryUnsaved(&change.History)
 	for _, hint := range change.Hints {
 		s.channel.HintUnsaved(hint.MessageID)

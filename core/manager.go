@@ -367,6 +367,7 @@ func (m *Manager) Reset() error {
 			for _, dropped := range slots[:i] {
 				if !dropped.removed && dropped.channel != nil {
 					dropped.channel.Requeue()
+					dropped.dirty = true
 				}
 			}
 			break

@@ -81,10 +81,10 @@ func (c *sharedCommit) write() {
 	defer close(c.done)
 
 	b := batch{manager: sh.manager}
+	defer b.end()
 	for _, s := range c.seal() {
 		b.collect(s)
 	}
-	defer b.end()
 	if len(b.changes) > 0 {
 		b.err = sh.committer.Commit(b.changes)
 	}
@@ -154,7 +154,7 @@ func (b *batch) collect(s *slot) {
 	if s.removed || !s.unsaved { // an earlier commit had what changed
 		return
 	}
-	s.unsaved = false
+	s.unsaved, s.dirty = false, false
 	buffer := metas.Get().(*[]byte)
 	*buffer = s.channel.AppendMeta((*buffer)[:0])
 	b.buffers = append(b.buffers, buffer)
@@ -186,6 +186,7 @@ func (b *batch) offerAgain(s *slot, change *persistence.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.removed {
+		s.unsaved = true // for an operation that joined the next commit before this one took its changes
 		b.manager.offerAgain(s, change, b.err)
 	}
 }

@@ -216,6 +216,84 @@ func TestFailedSharedCommitIsOfferedAgainAndHoldsNothingUp(t *testing.T) {
 	}
 }
 
+// An operation can join a commit whose channel the one before takes up with it.
+// If that fails, its own commit has to save what it changed.
+func TestStateThatAFailedCommitTookUpIsInTheNext(t *testing.T) {
+	s := newSharer(t)
+	s.receive("a", "m1")
+	s.letThrough(nil, "a")
+	s.under.Wait()
+	slot := s.inMemory("a")
+	s.receive("b", "n1")
+	<-s.gated.arrived
+	s.receive("a", "m2") // joins the second commit
+	slot.mu.Lock()
+	s.gated.gate <- nil
+	s.eventually(func() bool { // the second commit is sealed, and waits for the slot
+		sharing := slot.keeper.sharing
+		sharing.mu.Lock()
+		defer sharing.mu.Unlock()
+		return sharing.open == nil
+	})
+	slot.channel.LearnHint("m2", []byte("hint"))
+	third := s.carryOut(slot)
+	slot.mu.Unlock()
+	s.under.Go(third.finish)
+	s.letThrough(errors.New("once"), "a")
+	s.letThrough(nil, "a")
+	s.under.Wait()
+	if kept, err := s.gated.LoadChannel("a"); err != nil || len(kept.History) != 2 || len(kept.Hints) != 1 {
+		t.Errorf("%d messages and %d hints are kept, error %v", len(kept.History), len(kept.Hints), err)
+	}
+}
+
+// A defect of ours in one channel must not cost the others their state.
+func TestPanicWhileACommitIsPutTogetherLosesNoOtherChannel(t *testing.T) {
+	config := DefaultConfig()
+	config.StoreSync = StoreSyncBatch
+	backend := new(persistence.Transactions)
+	m, err := New(Options{Config: &config, Backend: backend})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var commit *sharedCommit
+	for _, id := range []string{"sound", "broken"} {
+		if _, err := m.Wrap(nil, id, "m", []byte("content")); err != nil {
+			t.Fatal(err)
+		}
+		s := m.inMemory(id)
+		s.mu.Lock()
+		s.channel.LearnHint("m", []byte("hint"))
+		s.effects.Events = []Event{{Type: MessageReady, MessageID: "m"}}
+		commit = m.carryOut(s)
+		s.mu.Unlock()
+	}
+	broken := m.inMemory("broken")
+	channel := broken.channel
+	broken.channel = nil
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("there was no panic")
+			}
+		}()
+		commit.finish()
+	}()
+	broken.channel = channel
+	for _, id := range []string{"sound", "broken"} {
+		if event, ok := m.NextEvent(); !ok || event.ChannelID != id {
+			t.Errorf("the next event is %+v, not that of the %s channel", event, id)
+		}
+		if err := m.EnsureChannel(id); err != nil {
+			t.Fatal(err)
+		}
+		if kept, err := backend.LoadChannel(id); err != nil || len(kept.Hints) != 1 {
+			t.Errorf("the %s channel: %d hints are kept, error %v", id, len(kept.Hints), err)
+		}
+	}
+}
+
 // What a commit under way has of a channel must not come back after the
 // channel was dropped.
 func TestDroppedChannelDoesNotComeBackWithACommit(t *testing.T) {

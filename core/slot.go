@@ -19,6 +19,8 @@ type slot struct {
 	removed bool             // no longer in Manager.channels
 	effects channel.Effects
 	wanted  []string // ids without a retrieval hint, reused
+	// dirty: the backend lacks the state of the channel beside its log.
+	dirty bool
 
 	// Where operations share commits:
 	joined   *sharedCommit // the last one that the slot joined

@@ -78,7 +78,7 @@
  *   | procedure        | called                                     | when it fails                   |
  *   |------------------|--------------------------------------------|---------------------------------|
  *   | loadChannel      | on the first use of a channel              | so does the operation, with rePersistenceError and the host's words |
- *   | saveChannelMeta  | at each save point; not with `commit`      | the next save holds everything  |
+ *   | saveChannelMeta  | at each save point; not with `commit`      | the next operation saves again, and that holds everything |
  *   | updateHistory    | after it, if the log changed; not with `commit` | the same changes come again, with later ones, at the next save point |
  *   | commit           | at each save point                         | the same, hints included        |
  *   | setRetrievalHint | after these, for each new hint             | it comes again at the next save point |
@@ -89,10 +89,10 @@
  *
  * Threads. A procedure runs on the thread of the operation, or on the library's for
  * what the timers do, while its channel is locked. (With storeSync "batch", `commit`
- * may run on the thread of another operation that is committed at the same time.)
- * Procedures of one context never run at the same time as each other; an event
- * callback or a hint provider of the context may be running meanwhile on another
- * thread.
+ * and the setRetrievalHint after it run without that lock, and maybe on the thread of
+ * another operation that is committed at the same time.) Procedures of one context
+ * never run at the same time as each other; an event callback or a hint provider of
+ * the context may be running meanwhile on another thread.
  *
  * Calling back. From inside a procedure only SdsLoadMeta, SdsLoadMessage,
  * SdsLoadHint, SdsFail and SdsFree may be called; any other function fails with

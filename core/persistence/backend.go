@@ -23,7 +23,8 @@ import "github.com/libsds/libsds/core/snapshot"
 type Backend interface {
 	// SaveChannelMeta replaces the saved meta of a channel, the blob of a
 	// snapshot.ChannelMeta. A failure is logged and never fails the operation:
-	// the next save holds everything.
+	// the next operation on the channel, whatever it is, saves again, and that
+	// save holds everything.
 	SaveChannelMeta(channelID string, meta []byte) error
 
 	// UpdateHistory applies a change of the log, all of it or nothing. It is
