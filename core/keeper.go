@@ -153,13 +153,16 @@ func (m *Manager) save(s *slot) {
 			m.watchQueue(s)
 		}
 	}
-	hints := s.channel.PendingHints()
-	s.channel.HintsSaved()
-	for _, hint := range hints {
+	var unsaved []string
+	for _, hint := range s.channel.PendingHints() {
 		if err := s.keeper.backend.SetRetrievalHint(s.id, hint.MessageID, hint.Hint); err != nil {
 			m.logger.Error("a retrieval hint was not saved; the next operation tries again", "channel", s.id, "message", hint.MessageID, "error", err)
-			s.channel.HintUnsaved(hint.MessageID)
+			unsaved = append(unsaved, hint.MessageID)
 		}
+	}
+	s.channel.HintsSaved()
+	for _, id := range unsaved {
+		s.channel.HintUnsaved(id)
 	}
 }
 
