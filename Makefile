@@ -54,7 +54,7 @@ LINK_ALL    := -s -w -buildid= -X=runtime.godebugDefault=asyncpreemptoff=1
 LINK_SHARED := $(LINK_ALL) -extldflags "-Wl,-soname,$(SONAME) -Wl,--version-script=$(CURDIR)/include/libsds.map"
 
 SOURCES := go.mod go.sum VERSION Makefile $(wildcard include/*) \
-           $(shell find core capi persistence_callbacks -name '*.go' -not -name '*_test.go' -o -name '*.[ch]' 2>/dev/null)
+           $(shell find core capi internal persistence_callbacks -name '*.go' -not -name '*_test.go' -o -name '*.[ch]' 2>/dev/null)
 
 lib: build/libsds.so build/libsds.a build/libsds.h
 

@@ -25,6 +25,7 @@ import (
 	"github.com/libsds/libsds/core"
 	"github.com/libsds/libsds/core/persistence"
 	"github.com/libsds/libsds/core/snapshot"
+	"github.com/libsds/libsds/internal/cblock"
 )
 
 // New returns the backend over a host's SdsPersistence, which is copied. It is a
@@ -176,7 +177,7 @@ func (c committer) commit(change *persistence.Change) error {
 
 // cString is an id as C has it, in memory of Go.
 func cString(id string) *C.char {
-	return (*C.char)(unsafe.Pointer(unsafe.SliceData(append(appendName(nil, id), 0))))
+	return (*C.char)(unsafe.Pointer(unsafe.SliceData(append(cblock.AppendName(nil, id), 0))))
 }
 
 // bytesOf is a view of bytes, NULL when there are none.

@@ -17,6 +17,7 @@ import (
 	"github.com/libsds/libsds/core/limits"
 	"github.com/libsds/libsds/core/persistence"
 	"github.com/libsds/libsds/core/snapshot"
+	"github.com/libsds/libsds/internal/cblock"
 )
 
 // procedure is what a procedure is called.
@@ -153,7 +154,7 @@ func LoadHint(address uintptr, name []byte, data unsafe.Pointer, size uintptr) {
 		if err := checkName(name); err != nil {
 			return err
 		}
-		id := idOf(string(name))
+		id := cblock.ID(string(name))
 		if !utf8.ValidString(id) {
 			return errors.New("message ID is not valid UTF-8")
 		}

@@ -74,22 +74,6 @@ func TestACallThatHasEndedTakesNothing(t *testing.T) {
 	}
 }
 
-func TestNamesAreTheIDsAgain(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		id := rapid.StringOf(rapid.OneOf(rapid.Just('\x00'), rapid.Rune())).Draw(t, "id")
-		name := string(appendName(nil, id))
-		if strings.Contains(name, "\x00") || len(name) != nameLen(id) {
-			t.Fatalf("the name of %q is %q", id, name)
-		}
-		if back := idOf(name); back != id {
-			t.Fatalf("%q came back as %q", id, back)
-		}
-		if strings.Contains(id, "\x00") == utf8.ValidString(name) {
-			t.Fatalf("the name %q of %q can be another id's", name, id)
-		}
-	})
-}
-
 func TestReasonsAreBoundedUTF8(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		reason := []byte(rapid.StringN(0, -1, 2*limits.MaxReasonBytes).Draw(t, "reason"))

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/libsds/libsds/core/snapshot"
+	"github.com/libsds/libsds/internal/cblock"
 )
 
 // history is a change of the log as a host reads it. All of it is in one block
@@ -32,26 +33,26 @@ func newHistory(update *snapshot.HistoryUpdate) (history, error) {
 	textAt := evictAt + len(update.Evict)*int(unsafe.Sizeof((*C.char)(nil)))
 	size := 0
 	for i := range update.Append {
-		size += nameLen(update.Append[i].MessageID) + 1 + len(update.Append[i].Message)
+		size += cblock.NameLen(update.Append[i].MessageID) + 1 + len(update.Append[i].Message)
 	}
 	for _, id := range update.Evict {
-		size += nameLen(id) + 1
+		size += cblock.NameLen(id) + 1
 	}
-	block := C.sdsAllocateHistory(C.size_t(textAt), C.size_t(textAt+size))
+	block := C.sdsAllocateBlock(C.size_t(textAt), C.size_t(textAt+size))
 	if block == nil {
 		return history{}, errOutOfMemory
 	}
 
 	h := history{block: block}
-	rest := room(unsafe.Slice((*byte)(unsafe.Add(block, textAt)), size))
+	rest := cblock.NewRoom(block, textAt, size)
 	if n := len(update.Append); n > 0 {
 		records := unsafe.Slice((*C.SdsHistoryRecord)(block), n)
 		h.view.append, h.view.appendCount = &records[0], C.size_t(n)
 		for i := range update.Append {
 			record := &update.Append[i]
 			records[i] = C.SdsHistoryRecord{
-				messageId: rest.name(record.MessageID), lamport: C.int64_t(record.Lamport),
-				message: rest.bytes(record.Message), messageLen: C.size_t(len(record.Message)),
+				messageId: (*C.char)(rest.Name(record.MessageID)), lamport: C.int64_t(record.Lamport),
+				message: (*C.uint8_t)(rest.Bytes(record.Message)), messageLen: C.size_t(len(record.Message)),
 			}
 		}
 	}
@@ -59,26 +60,10 @@ func newHistory(update *snapshot.HistoryUpdate) (history, error) {
 		ids := unsafe.Slice((**C.char)(unsafe.Add(block, evictAt)), n)
 		h.view.evict, h.view.evictCount = &ids[0], C.size_t(n)
 		for i, id := range update.Evict {
-			ids[i] = rest.name(id)
+			ids[i] = (*C.char)(rest.Name(id))
 		}
 	}
 	return h, nil
 }
 
 func (h *history) free() { C.free(h.block) }
-
-// room is memory of C that is yet to be filled.
-type room []byte
-
-func (r *room) name(id string) *C.char {
-	start := unsafe.Pointer(unsafe.SliceData(*r))
-	end := append(appendName((*r)[:0], id), 0)
-	*r = (*r)[len(end):]
-	return (*C.char)(start)
-}
-
-func (r *room) bytes(data []byte) *C.uint8_t {
-	start := unsafe.Pointer(unsafe.SliceData(*r))
-	*r = (*r)[copy(*r, data):]
-	return (*C.uint8_t)(start)
-}

@@ -29,7 +29,7 @@ uint32_t sdsReadTable(const SdsPersistence *host, SdsProcedures *procedures)
 	return host->size;
 }
 
-void *sdsAllocateHistory(size_t tables, size_t size)
+void *sdsAllocateBlock(size_t tables, size_t size)
 {
 	void *block = malloc(size);
 

@@ -40,10 +40,10 @@ typedef struct {
 	size_t evictCount;
 } SdsHistory;
 
-/* Memory for what an SdsHistory points to, or NULL. The first tables bytes, where
- * pointers are going to be, are 0: when Go writes a pointer, its collector may look
- * at the one that was there before. */
-void *sdsAllocateHistory(size_t tables, size_t size);
+/* A block of memory for the host or for the time of a call, or NULL. The first tables
+ * bytes, where pointers are going to be, are 0: when Go writes a pointer, its collector
+ * may look at the one that was there before. */
+void *sdsAllocateBlock(size_t tables, size_t size);
 
 /* What names calls: a call has an address in here, at which nothing is. */
 #define SDS_CALLS (1 << 20)
