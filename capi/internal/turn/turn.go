@@ -34,14 +34,33 @@
 // another thread's callback of the same context may run from beginning to end.
 // No two callbacks of a context ever execute host code at the same time.
 //
-// Which thread comes next is decided first come, first served among those who
-// can have all that they wait for.
+// # Who comes next
+//
+// Whoever finds the turn free takes it, even when others wait for it: to hand it
+// over to one that sleeps would leave it unused until that one has woken up,
+// which is many times longer than most callbacks take, and while it does so the
+// others would fall asleep too. So one that needs the turn looks on for a moment
+// before it sleeps, and one that is woken has to be the first to take it. Among
+// those who sleep it is first come, first served, and one that has slept for a
+// millisecond is handed the turn. Those who wait for more than one thing are
+// handed all of it as soon as it is there.
+//
+// # Cost
+//
+// An operation is on record only from its Take on. Before that nobody can be
+// called from inside it, so it is merely counted: an operation that has nothing
+// to announce takes no lock that others take.
 package turn
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
-// Token names an operation to the calls that the host makes from inside its
-// callbacks. It travels through C as a plain number. The zero Token names
+// Token names an operation that has taken its turn to the calls that the host
+// makes from inside its callbacks. It travels through C as a plain number. The zero Token names
 // none: the caller is in no callback.
 type Token uint64
 
@@ -49,16 +68,17 @@ type Token uint64
 // record of the operations of that context. The zero value is free and open.
 // All methods may be called from any goroutine.
 type Turn struct {
-	held  bool
-	state state
+	held atomic.Bool // changed with mu held
+	// state is how many operations have begun and not taken the turn, times
+	// beginning, and one of the flags, or none.
+	state atomic.Int64
 }
 
-type state uint8
-
 const (
-	open    state = iota
-	closing       // no operation begins any more; Close waits for the others
-	closed
+	closing   = 1 // no operation begins any more; Close waits for the others
+	closed    = 2
+	flags     = closing | closed
+	beginning = 4
 )
 
 // Operation is one call or one run of a timer on one context. Take and End are
@@ -66,19 +86,19 @@ const (
 type Operation struct {
 	turn    *Turn
 	outer   *Operation // the operation whose callback made this call; nil: none
-	token   Token
+	token   Token      // 0 before it took the turn
 	taken   bool
 	holds   bool  // it took the turn, rather than entered again what an outer one holds
 	closing *Turn // what a call inside one of its callbacks waits to close
 }
 
-// One lock guards the state of all turns: a decision involves several of them,
-// and none takes longer than a few dozen nanoseconds.
+// One lock guards who has which turn: a decision involves several of them, and
+// none takes longer than a few dozen nanoseconds.
 var (
 	mu      sync.Mutex
 	last    Token
-	running = map[Token]*Operation{}
-	waiting []*waiter // oldest first
+	running = map[Token]*Operation{} // those that took their turn or wait for it
+	waiting []*waiter                // oldest first
 )
 
 // waiter is a goroutine that waits until ready says so (nil: at once) and all
@@ -86,25 +106,38 @@ var (
 type waiter struct {
 	wants    []*Turn
 	ready    func() bool
-	admitted chan struct{}
+	since    time.Time
+	admitted bool          // what it wants is its own
+	woken    chan struct{} // has room for one
 }
 
-// Begin records an operation on t that was called from inside a callback of
-// the operation named by inside. It returns nil when t is closing or closed.
-// The caller must call End.
+// Begin begins an operation on t that was called from inside a callback of the
+// operation named by inside. It returns nil when t is closing or closed. The
+// caller must call End.
 func (t *Turn) Begin(inside Token) *Operation {
-	mu.Lock()
-	defer mu.Unlock()
-	if t.state != open {
+	for {
+		state := t.state.Load()
+		if state&flags != 0 {
+			return nil
+		}
+		if t.state.CompareAndSwap(state, state+beginning) {
+			return &Operation{turn: t, outer: operationOf(inside)}
+		}
+	}
+}
+
+// operationOf returns the operation that a token names; nil: none.
+func operationOf(token Token) *Operation {
+	if token == 0 {
 		return nil
 	}
-	last++
-	operation := &Operation{turn: t, outer: running[inside], token: last}
-	running[last] = operation
-	return operation
+	mu.Lock()
+	defer mu.Unlock()
+	return running[token]
 }
 
-// Token names the operation to calls made from inside its callbacks.
+// Token names the operation, once it took its turn, to calls made from inside its
+// callbacks.
 func (o *Operation) Token() Token { return o.token }
 
 // Take returns when the operation holds its context's turn. The turn stays
@@ -115,29 +148,67 @@ func (o *Operation) Take() {
 	}
 	o.taken = true
 	mu.Lock()
+	o.record()
 	if o.outer.holding(o.turn) {
 		mu.Unlock()
 		return
 	}
 	o.holds = true
-	if !o.turn.held {
-		o.turn.held = true
+	for range glances {
+		if !o.turn.held.Load() {
+			o.turn.held.Store(true)
+			mu.Unlock()
+			return
+		}
 		mu.Unlock()
-		return
+		o.turn.lookOn()
+		mu.Lock()
 	}
 	had := o.outer.held(nil)
 	giveBack(had)
 	await(&waiter{wants: append(had, o.turn)})
 }
 
+// record puts the operation on record, with a token. mu is held.
+func (o *Operation) record() {
+	o.turn.state.Add(-beginning)
+	last++
+	o.token = last
+	running[last] = o
+}
+
+// An operation looks on for some microseconds before it sleeps, which is longer
+// than most callbacks take and shorter than falling asleep and waking up.
+const (
+	glances     = 4
+	glanceLoops = 1000
+)
+
+// lookOn returns once the turn is free, and soon in any case.
+func (t *Turn) lookOn() {
+	for range glanceLoops {
+		if !t.held.Load() {
+			return
+		}
+	}
+}
+
+// Held tells whether an operation has the turn at the moment.
+func (t *Turn) Held() bool { return t.held.Load() }
+
 // End gives the turn back, if the operation took it, and takes the operation
 // off the record.
 func (o *Operation) End() {
+	if !o.taken {
+		if o.turn.state.Add(-beginning)&flags == 0 {
+			return
+		}
+	}
 	mu.Lock()
 	defer mu.Unlock()
-	delete(running, o.token)
+	delete(running, o.token) // which has no 0
 	if o.holds {
-		o.turn.held = false
+		o.turn.held.Store(false)
 	}
 	admit()
 }
@@ -145,11 +216,7 @@ func (o *Operation) End() {
 // Ended says that the context was closed while the operation ran: from inside
 // one of its callbacks, or by a Close that it kept from ending. It must not
 // announce anything more.
-func (o *Operation) Ended() bool {
-	mu.Lock()
-	defer mu.Unlock()
-	return o.turn.state == closed
-}
+func (o *Operation) Ended() bool { return o.turn.state.Load()&closed != 0 }
 
 // Close lets no operation begin on t any more, and returns when those under
 // way have ended, save the ones that rule 4 excepts. It reports false, at
@@ -157,11 +224,10 @@ func (o *Operation) Ended() bool {
 // operation's step, only inside a callback or outside.
 func (t *Turn) Close(inside Token) bool {
 	mu.Lock()
-	if t.state != open {
+	if t.state.Or(closing)&flags != 0 {
 		mu.Unlock()
 		return false
 	}
-	t.state = closing
 	caller := running[inside]
 	had := caller.held(nil)
 	giveBack(had)
@@ -176,6 +242,9 @@ func (t *Turn) Close(inside Token) bool {
 		excepted[operation] = true
 	}
 	await(&waiter{wants: had, ready: func() bool {
+		if t.state.Load() >= beginning {
+			return false
+		}
 		for _, operation := range running {
 			if operation.turn == t && !excepted[operation] {
 				return false
@@ -189,7 +258,7 @@ func (t *Turn) Close(inside Token) bool {
 	for operation := caller; operation != nil; operation = operation.outer {
 		operation.closing = nil
 	}
-	t.state = closed
+	t.state.Store(closed)
 	return true
 }
 
@@ -244,42 +313,80 @@ func (o *Operation) contains(other *Operation) bool {
 // giveBack frees turns. mu is held, and admit has to follow.
 func giveBack(turns []*Turn) {
 	for _, turn := range turns {
-		turn.held = false
+		turn.held.Store(false)
 	}
 }
 
-// await puts w last in the line and returns once it was admitted. It is called
-// with mu held and returns with mu free.
+// await puts w last in the line and returns once it has what it wants. It is
+// called with mu held and returns with mu free.
 func await(w *waiter) {
-	w.admitted = make(chan struct{})
+	w.woken = make(chan struct{}, 1)
+	w.since = time.Now()
 	waiting = append(waiting, w)
 	admit()
+	for !w.admitted {
+		mu.Unlock()
+		<-w.woken
+		mu.Lock()
+		if !w.admitted && w.admissible() {
+			w.take()
+			waiting = slices.DeleteFunc(waiting, func(other *waiter) bool { return other == w })
+		}
+	}
 	mu.Unlock()
-	<-w.admitted
 }
 
-// admit hands to each waiter, oldest first, what it wants if all of it is
-// free. It runs after every change that could let one go on. mu is held.
+// longestSleep is from when on a waiter is handed what it wants.
+const longestSleep = time.Millisecond
+
+// admit lets waiters go on, oldest first, for which all that they want is free.
+// It runs after every change that could let one go on. mu is held.
 func admit() {
-	kept := waiting[:0]
-	for _, w := range waiting {
-		if !w.admissible() {
-			kept = append(kept, w)
-			continue
-		}
-		for _, turn := range w.wants {
-			turn.held = true
-		}
-		close(w.admitted)
+	if len(waiting) == 0 {
+		return
 	}
-	clear(waiting[len(kept):])
-	waiting = kept
+	var called []*Turn // for each of these a waiter has been woken
+	waiting = slices.DeleteFunc(waiting, func(w *waiter) bool {
+		switch {
+		case !w.admissible():
+			return false
+		case w.isPatient():
+			if !slices.Contains(called, w.wants[0]) {
+				called = append(called, w.wants[0])
+				w.wake()
+			}
+			return false
+		}
+		w.take()
+		w.wake()
+		return true
+	})
+}
+
+// isPatient tells whether a waiter is only woken, for whoever is first.
+func (w *waiter) isPatient() bool {
+	return len(w.wants) == 1 && w.ready == nil && time.Since(w.since) < longestSleep
+}
+
+// take makes what w wants its own. mu is held.
+func (w *waiter) take() {
+	for _, turn := range w.wants {
+		turn.held.Store(true)
+	}
+	w.admitted = true
+}
+
+func (w *waiter) wake() {
+	select {
+	case w.woken <- struct{}{}:
+	default: // it is about to look
+	}
 }
 
 // admissible says whether all that w waits for is the case. mu is held.
 func (w *waiter) admissible() bool {
 	for _, turn := range w.wants {
-		if turn.held {
+		if turn.held.Load() {
 			return false
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // The tests run in synctest bubbles: there, goroutines that all wait for each
@@ -72,17 +73,17 @@ func TestATurnIsEnteredAgainFromInsideItsCallbacks(t *testing.T) {
 					call(&two, o.Token(), func(*Operation) { depth = 4 })
 				})
 			})
-			if !one.held {
+			if !one.held.Load() {
 				t.Error("the nested call gave back the outer one's turn")
 			}
-			if two.held {
+			if two.held.Load() {
 				t.Error("the nested call kept its turn")
 			}
 		})
 		if depth != 4 {
 			t.Error("the innermost callback did not run")
 		}
-		if one.held {
+		if one.held.Load() {
 			t.Error("the turn was not given back")
 		}
 		checkNothingLeft(t)
@@ -186,6 +187,64 @@ func TestWaitersAreServedInOrder(t *testing.T) {
 	})
 }
 
+func TestWhoHasSleptForLongIsHandedTheTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turn Turn
+		var order []string
+		var all sync.WaitGroup
+		call(&turn, 0, func(*Operation) {
+			all.Go(func() { call(&turn, 0, func(*Operation) { order = append(order, "slept") }) })
+			synctest.Wait()
+			time.Sleep(longestSleep)
+		})
+		call(&turn, 0, func(*Operation) { order = append(order, "came at once") })
+		all.Wait()
+		if want := []string{"slept", "came at once"}; !slices.Equal(order, want) {
+			t.Errorf("served %v, want %v", order, want)
+		}
+		checkNothingLeft(t)
+	})
+}
+
+func TestCloseWaitsForAnOperationThatHasNothingToAnnounce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var turn Turn
+		operation := turn.Begin(0)
+		closed := make(chan bool)
+		go func() { closed <- turn.Close(0) }()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("Close returned before the operation ended")
+		default:
+		}
+		if operation.Ended() {
+			t.Error("the context was closed under an operation that Close has to wait for")
+		}
+		operation.End()
+		if !<-closed {
+			t.Error("Close failed")
+		}
+		checkNothingLeft(t)
+	})
+}
+
+func TestHeldTellsOfTheTurn(t *testing.T) {
+	var turn Turn
+	operation := turn.Begin(0)
+	if turn.Held() {
+		t.Error("held by an operation that did not take it")
+	}
+	operation.Take()
+	if !turn.Held() {
+		t.Error("not held by the operation that took it")
+	}
+	operation.End()
+	if turn.Held() {
+		t.Error("held by an operation that has ended")
+	}
+}
+
 func TestCloseWaitsForOperationsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn Turn
@@ -257,7 +316,7 @@ func TestCloseGivesItsTurnsBackWhileItWaits(t *testing.T) {
 			if served != 3 {
 				t.Errorf("Close returned with %d of 3 callbacks served", served)
 			}
-			if !turn.held {
+			if !turn.held.Load() {
 				t.Error("the callback lost its turn")
 			}
 		})
