@@ -117,8 +117,9 @@ type setting struct {
 	takes string
 	// set parses a JSON value; nil for a key that needs no place in Config.
 	set func(*Config, json.RawMessage) bool
-	// valid checks the value that c holds.
+	// valid checks the value that c holds, given says it.
 	valid func(c *Config) bool
+	given func(c *Config) string
 }
 
 // integer is a key that takes a whole number from least to most.
@@ -135,6 +136,7 @@ func integer[T int | int64](key string, least, most int64, field func(*Config) *
 			return true
 		},
 		valid: func(c *Config) bool { n := int64(*field(c)); return n >= least && n <= most },
+		given: func(c *Config) string { return fmt.Sprint(*field(c)) },
 	}
 }
 
@@ -145,6 +147,7 @@ func fraction(key string, least, most float64, field func(*Config) *float64) set
 		takes: fmt.Sprintf("a number from %g to below %g", least, most),
 		set:   func(c *Config, raw json.RawMessage) bool { return unmarshal(raw, field(c)) },
 		valid: func(c *Config) bool { x := *field(c); return x >= least && x < most },
+		given: func(c *Config) string { return fmt.Sprint(*field(c)) },
 	}
 }
 
@@ -166,6 +169,7 @@ func choice[T comparable](key string, words []string, values []T, field func(*Co
 			return true
 		},
 		valid: func(c *Config) bool { return slices.Contains(values, *field(c)) },
+		given: func(c *Config) string { return fmt.Sprint(*field(c)) },
 	}
 }
 
@@ -173,8 +177,6 @@ func choice[T comparable](key string, words []string, values []T, field func(*Co
 func unmarshal(raw json.RawMessage, into any) bool {
 	return string(raw) != "null" && json.Unmarshal(raw, into) == nil
 }
-
-func always(*Config) bool { return true }
 
 var settings = []setting{
 	integer("bloomFilterCapacity", 1, maxCount, func(c *Config) *int { return &c.BloomFilterCapacity }),
@@ -206,6 +208,7 @@ var settings = []setting{
 		takes: "the name of a file, without a NUL in it",
 		set:   func(c *Config, raw json.RawMessage) bool { return unmarshal(raw, &c.StorePath) },
 		valid: func(c *Config) bool { return !strings.ContainsRune(c.StorePath, 0) },
+		given: func(c *Config) string { return fmt.Sprintf("%q", abbreviate([]byte(c.StorePath))) },
 	},
 	choice("storeSync", []string{"full", "batch"}, []StoreSync{StoreSyncFull, StoreSyncBatch},
 		func(c *Config) *StoreSync { return &c.StoreSync }),
@@ -218,7 +221,8 @@ var settings = []setting{
 		key:   "acceptUnknownChannels",
 		takes: "true or false",
 		set:   func(c *Config, raw json.RawMessage) bool { return unmarshal(raw, &c.Limits.AcceptUnknownChannels) },
-		valid: always,
+		valid: func(*Config) bool { return true },
+		given: func(c *Config) string { return fmt.Sprint(c.Limits.AcceptUnknownChannels) },
 	},
 	integer("maxIncomingMessages", 0, maxCount, func(c *Config) *int { return &c.Limits.MaxIncomingMessages }),
 	integer("maxIncomingBytes", 0, math.MaxInt32, func(c *Config) *int { return &c.Limits.MaxIncomingBytes }),
@@ -227,9 +231,13 @@ var settings = []setting{
 }
 
 // ParseConfig reads a JSON object over the defaults. An unknown key, a value
-// of the wrong type and one out of range are errors that name the key and what
-// it takes.
+// of the wrong type and one out of range are errors that name the key, what was
+// given and what it takes. So is text that is not UTF-8: the decoder would read
+// something else for it, and the store be another file than was meant.
 func ParseConfig(text []byte) (Config, error) {
+	if at := invalidUTF8(text); at >= 0 {
+		return Config{}, configError("it is not valid UTF-8: byte %d is 0x%02x", at, text[at])
+	}
 	config := DefaultConfig()
 	var object map[string]json.RawMessage
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -242,7 +250,7 @@ func ParseConfig(text []byte) (Config, error) {
 	for _, s := range settings {
 		raw, named := object[s.key]
 		delete(object, s.key)
-		if named && !s.set(&config, raw) {
+		if named && (!s.set(&config, raw) || !s.valid(&config)) {
 			return Config{}, configError("%q takes %s, not %s", s.key, s.takes, abbreviate(raw))
 		}
 	}
@@ -255,18 +263,30 @@ func ParseConfig(text []byte) (Config, error) {
 	return config, nil
 }
 
+// invalidUTF8 returns where text ceases to be UTF-8, or -1.
+func invalidUTF8(text []byte) int {
+	for at := 0; at < len(text); {
+		r, size := utf8.DecodeRune(text[at:])
+		if r == utf8.RuneError && size == 1 {
+			return at
+		}
+		at += size
+	}
+	return -1
+}
+
 // check tells what in the configuration is impossible.
 func (c *Config) check() error {
 	for _, s := range settings {
 		if !s.valid(c) {
-			return configError("%q takes %s", s.key, s.takes)
+			return configError("%q takes %s, not %s", s.key, s.takes, s.given(c))
 		}
 	}
 	if c.StorePath != "" && c.Limits.MaxIDBytes > store.MaxIDBytes {
 		return configError(`"maxIdBytes" takes at most %d with a "storePath", not %d: the store has no room for longer ids`, store.MaxIDBytes, c.Limits.MaxIDBytes)
 	}
 	if most := bloom.MaxCapacity(c.BloomFilterErrorRate); c.BloomFilterCapacity > most {
-		return configError(`"bloomFilterCapacity" takes at most %d with a "bloomFilterErrorRate" of %g: a larger filter is read by no peer`, most, c.BloomFilterErrorRate)
+		return configError(`"bloomFilterCapacity" takes at most %d with a "bloomFilterErrorRate" of %g, not %d: a larger filter is read by no peer`, most, c.BloomFilterErrorRate, c.BloomFilterCapacity)
 	}
 	return nil
 }

@@ -137,8 +137,8 @@ func TestConfigTakesOtherValues(t *testing.T) {
 	}
 }
 
-// TestConfigErrorNamesTheKeyAndWhatItTakes, whatever is wrong.
-func TestConfigErrorNamesTheKeyAndWhatItTakes(t *testing.T) {
+// TestConfigErrorNamesTheKeyWhatWasGivenAndWhatItTakes, whatever is wrong.
+func TestConfigErrorNamesTheKeyWhatWasGivenAndWhatItTakes(t *testing.T) {
 	for _, key := range configKeys {
 		for _, value := range append(append([]string{"null"}, key.wrongTypes...), key.outOfRange...) {
 			got, err := core.ParseConfig(object(key.name, value))
@@ -146,12 +146,35 @@ func TestConfigErrorNamesTheKeyAndWhatItTakes(t *testing.T) {
 				t.Errorf("%s: %s gives %v", key.name, value, err)
 				continue
 			}
-			if text := err.Error(); !strings.Contains(text, `"`+key.name+`" takes `) {
+			if text := err.Error(); !strings.Contains(text, `"`+key.name+`" takes `) || !strings.HasSuffix(text, ", not "+value) {
 				t.Errorf("%s: %s gives %q", key.name, value, text)
 			}
 			if diff := cmp.Diff(core.Config{}, got); diff != "" {
 				t.Errorf("%s: %s gives an error and a configuration", key.name, value)
 			}
+		}
+	}
+}
+
+// TestConfigThatIsNotUTF8IsRefused, wherever the byte is: the file of the store
+// would be another one than was meant.
+func TestConfigThatIsNotUTF8IsRefused(t *testing.T) {
+	for _, test := range []struct{ name, text, says string }{
+		{"in a value", "{\"storePath\": \"/a\xff\"}", "not valid UTF-8: byte 17 is 0xff"},
+		{"in a key", "{\"\xe9\": 1}", "not valid UTF-8: byte 2 is 0xe9"},
+		{"cut short", "{\"storePath\": \"\xe2\x82\"}", "not valid UTF-8: byte 15 is 0xe2"},
+		{"surrogate", "{\"storePath\": \"\xed\xa0\x80\"}", "not valid UTF-8: byte 15 is 0xed"},
+		{"in UTF-16", "\xff\xfe{\x00}\x00", "not valid UTF-8: byte 0 is 0xff"},
+		{"behind the object", "{}\x80", "not valid UTF-8: byte 2 is 0x80"},
+	} {
+		_, err := core.ParseConfig([]byte(test.text))
+		if !errors.Is(err, core.ErrInvalidArgument) || !strings.Contains(fmt.Sprint(err), test.says) {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+	for _, path := range []string{"/tmp/\ufffd", "/tmp/é€😀"} {
+		if got, err := core.ParseConfig(object("storePath", `"`+path+`"`)); err != nil || got.StorePath != path {
+			t.Errorf("%q: %q, %v", path, got.StorePath, err)
 		}
 	}
 }
@@ -174,7 +197,7 @@ func TestConfigMustBeOneObjectOfKnownKeys(t *testing.T) {
 		{"key in other letters", `{"maxchannels": 1}`, `unknown key "maxchannels"`},
 		{"long unknown key", `{"` + strings.Repeat("x", 1_000_000) + `": 1}`, `unknown key "xxx`},
 		{"empty key", `{"": 1}`, `unknown key ""`},
-		{"filter too large to be read", `{"bloomFilterCapacity": 10000000}`, `"bloomFilterCapacity"`},
+		{"filter too large to be read", `{"bloomFilterCapacity": 10000000}`, `with a "bloomFilterErrorRate" of 0.001, not 10000000`},
 		{"long value", `{"maxChannels": "` + strings.Repeat("x", 1_000_000) + `"}`, `"maxChannels" takes a whole number`},
 	} {
 		_, err := core.ParseConfig([]byte(test.text))
@@ -195,19 +218,23 @@ func TestConfigMustBeOneObjectOfKnownKeys(t *testing.T) {
 
 // TestNewChecksTheConfig, which need not come from ParseConfig.
 func TestNewChecksTheConfig(t *testing.T) {
-	for name, spoil := range map[string]func(*core.Config){
-		"bloomFilterCapacity":   func(c *core.Config) { c.BloomFilterCapacity = 0 },
-		"bloomFilterErrorRate":  func(c *core.Config) { c.BloomFilterErrorRate = math.NaN() },
-		"ackConfidence":         func(c *core.Config) { c.AckConfidence = math.Inf(1) },
-		"wireFormat":            func(c *core.Config) { c.WireFormat = 0 },
-		"lamportUnit":           func(c *core.Config) { c.LamportUnit = 17 },
-		"repairSweepIntervalMs": func(c *core.Config) { c.RepairSweepIntervalMs = -1 },
-		"maxIdBytes":            func(c *core.Config) { c.Limits.MaxIDBytes = 0 },
+	for name, test := range map[string]struct {
+		spoil func(*core.Config)
+		given string
+	}{
+		"bloomFilterCapacity":   {func(c *core.Config) { c.BloomFilterCapacity = 0 }, "0"},
+		"bloomFilterErrorRate":  {func(c *core.Config) { c.BloomFilterErrorRate = math.NaN() }, "NaN"},
+		"ackConfidence":         {func(c *core.Config) { c.AckConfidence = math.Inf(1) }, "+Inf"},
+		"wireFormat":            {func(c *core.Config) { c.WireFormat = 0 }, "unknown"},
+		"lamportUnit":           {func(c *core.Config) { c.LamportUnit = 17 }, "17"},
+		"repairSweepIntervalMs": {func(c *core.Config) { c.RepairSweepIntervalMs = -1 }, "-1"},
+		"storePath":             {func(c *core.Config) { c.StorePath = "a\x00b" }, `"a\x00b"`},
+		"maxIdBytes":            {func(c *core.Config) { c.Limits.MaxIDBytes = 0 }, "0"},
 	} {
 		config := core.DefaultConfig()
-		spoil(&config)
+		test.spoil(&config)
 		m, err := core.New(core.Options{Config: &config})
-		if m != nil || !errors.Is(err, core.ErrInvalidArgument) || !strings.Contains(fmt.Sprint(err), name) {
+		if m != nil || !errors.Is(err, core.ErrInvalidArgument) || !strings.Contains(fmt.Sprint(err), name) || !strings.HasSuffix(fmt.Sprint(err), ", not "+test.given) {
 			t.Errorf("%s: %v", name, err)
 		}
 		var failure *core.Error
