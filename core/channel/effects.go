@@ -61,6 +61,8 @@ type Effects struct {
 	Events []Event
 	// Encoded is Input.Encoded with the wire bytes of a send appended.
 	Encoded []byte
+	// Requested is how many messages a send asks for.
+	Requested int
 	// Receipt answers OpReceive.
 	Receipt Receipt
 }

@@ -27,6 +27,7 @@ func (c *Channel) send(now int64, input Input, effects *Effects) {
 
 	lamport := c.tick(now)
 	requests := c.dueRequests(now)
+	effects.Requested = len(requests)
 	m := &c.scratch.message
 	*m = wire.Message{
 		ID: input.MessageID, ChannelID: c.id, SenderID: c.cfg.ParticipantID,
@@ -74,6 +75,7 @@ func (c *Channel) sendSync(now int64, input Input, effects *Effects) {
 	effects.Changed = true
 	lamport := c.tick(now)
 	requests := c.dueRequests(now)
+	effects.Requested = len(requests)
 	m := wire.Message{
 		ID: c.syncID(lamport), ChannelID: c.id, SenderID: c.cfg.ParticipantID,
 		Lamport: lamport, HasLamport: true,

@@ -259,3 +259,17 @@ func TestSendWorksAtTheEndOfTheClock(t *testing.T) {
 	}
 	expect(t, "log", p.logIDs(), []string{"m1", "m2"})
 }
+
+func TestSendTellsHowManyMessagesItAsksFor(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b", 1001, cites("w", "x", "y", "z")))
+	p.send("m1")
+	expect(t, "asked for before it is due", p.effects.Requested, 0)
+	p.now += 300 * second
+	p.send("m2")
+	expect(t, "asked for", p.effects.Requested, 3)
+	p.sendSync()
+	expect(t, "asked for by a sync message", p.effects.Requested, 1)
+	p.sweepRepairs()
+	expect(t, "asked for by a sweep", p.effects.Requested, 0)
+}
