@@ -126,6 +126,15 @@ func (b *incoming) oldest() *waiting {
 	return front.Value.(*waiting)
 }
 
+// since is when w began to wait. A clock that was set back must not make
+// anything wait longer, and what was kept without a time waits from now on.
+func (w *waiting) since(now int64) int64 {
+	if w.receivedAt == 0 {
+		return now
+	}
+	return min(w.receivedAt, now)
+}
+
 // lacks lists what w still waits for, in the order cited.
 func (w *waiting) lacks() []Dependency {
 	deps := make([]Dependency, 0, w.open)
@@ -143,11 +152,9 @@ func (c *Channel) sweepIncoming(now int64, effects *Effects) {
 		return
 	}
 	for element := c.incoming.arrival.Front(); element != nil; element = element.Next() {
-		// A clock that was set back must not make anything wait longer, and
-		// what was kept without a time waits from now on.
 		w := element.Value.(*waiting)
-		if w.receivedAt == 0 || w.receivedAt > now {
-			w.receivedAt, w.saved = now, nil
+		if since := w.since(now); since != w.receivedAt {
+			w.receivedAt, w.saved = since, nil
 		}
 	}
 	for {

@@ -129,6 +129,24 @@ func (q *readyQueue) push(e *entry) {
 	q.ordered.ReplaceOrInsert(positionOf(e))
 }
 
+func (q *readyQueue) len() int {
+	if q.ordered == nil {
+		return 0
+	}
+	return q.ordered.Len()
+}
+
+// all calls visit for every entry, oldest first.
+func (q *readyQueue) all(visit func(*entry)) {
+	if q.ordered == nil {
+		return
+	}
+	q.ordered.Ascend(func(p position) bool {
+		visit(p.entry)
+		return true
+	})
+}
+
 func (q *readyQueue) pop() (*entry, bool) {
 	if q.ordered == nil {
 		return nil, false

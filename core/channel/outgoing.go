@@ -204,6 +204,15 @@ func (f *receivedFilter) credible() bool {
 // proof enough.
 func (f *receivedFilter) conclusive() bool { return f.falsely < f.confidence }
 
+// patience is how long a message stays unacknowledged before something is done
+// about it, in milliseconds: twice as long if somebody may have it.
+func (c *Channel) patience(u *unacknowledged) int64 {
+	if len(u.witnesses) > 0 {
+		return 2 * c.cfg.ResendInterval
+	}
+	return c.cfg.ResendInterval
+}
+
 // sweepOutgoing resends what has been unacknowledged for too long, and gives
 // up on what was resent often enough.
 func (c *Channel) sweepOutgoing(now int64, effects *Effects) {
@@ -215,11 +224,7 @@ func (c *Channel) sweepOutgoing(now int64, effects *Effects) {
 		u := c.outgoing.items[i].message
 		// A clock that was set back must not make anything wait longer.
 		u.sentAt = min(u.sentAt, now)
-		patience := c.cfg.ResendInterval
-		if len(u.witnesses) > 0 {
-			patience *= 2
-		}
-		if now-u.sentAt <= patience {
+		if now-u.sentAt <= c.patience(u) {
 			continue
 		}
 		effects.Changed = true

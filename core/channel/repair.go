@@ -18,6 +18,10 @@ type repairItem struct {
 	due int64
 	// firstDue is when it was due for the first time.
 	firstDue int64
+	// asked and askedAt are how often it was asked for, and when the last time
+	// was. They are for people, and not kept: a restart begins anew.
+	asked   int
+	askedAt int64
 	// message is what answers it; nil in the outgoing repair buffer.
 	message *entry
 	// sequence breaks ties by insertion.
@@ -40,10 +44,9 @@ func moreUrgent(a, b *repairItem) bool {
 
 func (b *repairBuffer) len() int { return len(b.byID) }
 
-func (b *repairBuffer) has(id string) bool {
-	_, ok := b.byID[id]
-	return ok
-}
+func (b *repairBuffer) get(id string) *repairItem { return b.byID[id] }
+
+func (b *repairBuffer) has(id string) bool { return b.get(id) != nil }
 
 // add inserts an item; past capacity the least urgent gives way.
 func (b *repairBuffer) add(item *repairItem, capacity int) {
@@ -145,6 +148,8 @@ func (c *Channel) dueRequests(now int64) []wire.Entry {
 		}
 	}
 	for _, item := range again {
+		item.asked++
+		item.askedAt = now
 		item.due = saturatingAdd(now, c.requestDelay(item.entry.ID))
 		c.asking.add(item, c.cfg.Limits.MaxRepairEntries)
 	}
@@ -154,7 +159,11 @@ func (c *Channel) dueRequests(now int64) []wire.Entry {
 
 // stale tells whether asking for an item has been going on for T_max.
 func (c *Channel) stale(now int64, item *repairItem) bool {
-	return now > saturatingAdd(item.firstDue, c.cfg.RepairTMax)
+	return now > c.askingEnds(item)
+}
+
+func (c *Channel) askingEnds(item *repairItem) int64 {
+	return saturatingAdd(item.firstDue, c.cfg.RepairTMax)
 }
 
 // noteRequests looks at what a peer asks for: we need not ask for it too, and
