@@ -34,6 +34,9 @@
 // is the host's own (package persistence). A Manager made anew over what was kept
 // goes on where the last one ended.
 //
+// Inspect answers why a message is not delivered, or not acknowledged, and
+// Overview which channel to inspect.
+//
 // The caveats: timers run only after Start, or when the host calls Tick.
 // Neither confidentiality nor authenticity is provided: what peers say is taken
 // as hostile, but who they are is for the host to know. Acknowledgement by
