@@ -34,6 +34,7 @@
 // is the host's own (package persistence). A Manager made anew over what was kept
 // goes on where the last one ended.
 //
+// Stats counts what happened, in the terms of Prometheus (docs/metrics.md).
 // Inspect answers why a message is not delivered, or not acknowledged, and
 // Overview which channel to inspect.
 //

@@ -36,6 +36,8 @@ type outbox struct {
 	events []Event
 	first  int // of events; those before it were taken
 	bound  int // newest kept; 0 or less for all
+	// dropped is how many the bound has cost so far.
+	dropped uint64
 }
 
 func (o *outbox) put(channelID string, events []Event) {
@@ -80,6 +82,13 @@ func (o *outbox) waiting() bool {
 	return o.first < len(o.events)
 }
 
+// count returns how many events wait, and how many were dropped so far.
+func (o *outbox) count() (waiting int, dropped uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.events) - o.first, o.dropped
+}
+
 func (o *outbox) keep(bound int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -94,6 +103,7 @@ func (o *outbox) trim() {
 	if excess := len(o.events) - o.first - o.bound; o.bound > 0 && excess > 0 {
 		clear(o.events[o.first : o.first+excess])
 		o.first += excess
+		o.dropped += uint64(excess)
 	}
 	if o.first > len(o.events)/2 { // amortised: more have gone than are moved
 		n := copy(o.events, o.events[o.first:])

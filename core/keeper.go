@@ -20,6 +20,8 @@ type keeper struct {
 	sharing *sharing
 	// durable is whether there is anything to save to.
 	durable bool
+	// calls counts what the backend is called for.
+	calls *calls
 	// channel is what the channels are told.
 	channel *channel.Config
 }
@@ -29,13 +31,13 @@ func (m *Manager) newKeeper(backend persistence.Backend) *keeper {
 	if backend == nil {
 		backend = persistence.None{}
 	}
-	k := &keeper{backend: backend}
+	k := &keeper{backend: backend, calls: &m.calls}
 	_, none := backend.(persistence.None)
 	k.durable = !none
 	k.channel = m.config.channelConfig(m.participantID, k.durable)
 	k.committer, _ = backend.(persistence.Committer)
 	if k.committer != nil && m.config.StoreSync == StoreSyncBatch {
-		k.sharing = &sharing{manager: m, committer: k.committer}
+		k.sharing = &sharing{manager: m, keeper: k}
 	}
 	return k
 }
@@ -74,7 +76,11 @@ func (k *keeper) alone() (release func()) {
 
 // load bootstraps the channel of a locked slot from the backend.
 func (m *Manager) load(s *slot) error {
-	kept, err := s.keeper.backend.LoadChannel(s.id)
+	var kept persistence.Kept
+	err := s.keeper.call(persistence.LoadChannel, func() (err error) {
+		kept, err = s.keeper.backend.LoadChannel(s.id)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPersistence, err)
 	}
@@ -100,6 +106,7 @@ func (m *Manager) load(s *slot) error {
 // channel's operations because the slot is still locked. A commit that it
 // returns is yet to be finished, with the slot unlocked.
 func (m *Manager) carryOut(s *slot) (unfinished *sharedCommit) {
+	s.counts.note(&s.effects)
 	s.dirty = s.dirty || s.effects.Changed
 	changed := s.dirty || s.channel.PendingLen() > 0 || len(s.channel.PendingHints()) > 0
 	switch {
@@ -139,14 +146,15 @@ func withMeta(c *channel.Channel, use func(meta []byte)) {
 func (m *Manager) save(s *slot) {
 	if s.dirty {
 		withMeta(s.channel, func(meta []byte) {
-			err := s.keeper.backend.SaveChannelMeta(s.id, meta)
+			err := s.keeper.call(persistence.SaveChannelMeta, func() error { return s.keeper.backend.SaveChannelMeta(s.id, meta) })
 			if s.dirty = err != nil; s.dirty {
 				m.logger.Error("a channel was not saved; the next operation tries again", "channel", s.id, "error", err)
 			}
 		})
 	}
 	if s.channel.PendingLen() > 0 {
-		if err := s.keeper.backend.UpdateHistory(s.id, s.channel.PendingHistory()); err == nil {
+		update := s.channel.PendingHistory()
+		if err := s.keeper.call(persistence.UpdateHistory, func() error { return s.keeper.backend.UpdateHistory(s.id, update) }); err == nil {
 			s.channel.HistorySaved()
 		} else {
 			m.logger.Error("a history update was not saved; the next operation tries again", "channel", s.id, "error", err)
@@ -155,7 +163,9 @@ func (m *Manager) save(s *slot) {
 	}
 	var unsaved []string
 	for _, hint := range s.channel.PendingHints() {
-		if err := s.keeper.backend.SetRetrievalHint(s.id, hint.MessageID, hint.Hint); err != nil {
+		if err := s.keeper.call(persistence.SetRetrievalHint, func() error {
+			return s.keeper.backend.SetRetrievalHint(s.id, hint.MessageID, hint.Hint)
+		}); err != nil {
 			m.logger.Error("a retrieval hint was not saved; the next operation tries again", "channel", s.id, "message", hint.MessageID, "error", err)
 			unsaved = append(unsaved, hint.MessageID)
 		}
@@ -171,7 +181,7 @@ func (m *Manager) save(s *slot) {
 func (m *Manager) commit(s *slot) {
 	withMeta(s.channel, func(meta []byte) {
 		change := persistence.Change{ChannelID: s.id, Meta: meta, History: s.channel.PendingHistory(), Hints: s.channel.PendingHints()}
-		err := s.keeper.committer.Commit([]persistence.Change{change})
+		err := s.keeper.commit([]persistence.Change{change})
 		if unkept := (*persistence.HintsError)(nil); err == nil || errors.As(err, &unkept) {
 			s.channel.HistorySaved()
 			s.channel.HintsSaved()
@@ -213,7 +223,7 @@ func (m *Manager) watchQueue(s *slot) {
 
 // drop has the backend forget the channel of a locked slot.
 func (s *slot) drop() error {
-	if err := s.keeper.backend.DropChannel(s.id); err != nil {
+	if err := s.keeper.call(persistence.DropChannel, func() error { return s.keeper.backend.DropChannel(s.id) }); err != nil {
 		return fmt.Errorf("%w: %w", ErrPersistence, err)
 	}
 	return nil

@@ -54,6 +54,8 @@ type Manager struct {
 
 	handling sync.Mutex // held while Handler is called
 	decoded  sync.Pool  // of *wire.Message, reused between operations
+	refused  refused
+	calls    calls // of the backend
 
 	mu       sync.RWMutex // guards what follows, and is never held while waiting
 	keeper   *keeper      // of the channels to come
@@ -62,6 +64,9 @@ type Manager struct {
 	hints    HintProvider
 	schedule schedule
 	runner   *Runner
+	ticks    uint64
+	retired  counts           // of the channels that are gone
+	left     map[string]*slot // when Close came, and not retired since
 }
 
 // HintProvider returns what the host knows about where a message can be
@@ -167,7 +172,7 @@ func (m *Manager) Wrap(dst []byte, channelID, messageID string, content []byte) 
 	if err := m.config.checkID("message ID", messageID); err != nil {
 		return dst, fail("wrap", channelID, err)
 	}
-	return m.send("wrap", channelID, channel.Input{Op: channel.OpSend, MessageID: messageID, Content: content, Encoded: dst})
+	return m.send("wrap", KindContent, channelID, channel.Input{Op: channel.OpSend, MessageID: messageID, Content: content, Encoded: dst})
 }
 
 // WrapSync makes a payload without content, which tells and asks what a
@@ -176,7 +181,7 @@ func (m *Manager) Wrap(dst []byte, channelID, messageID string, content []byte) 
 // Peers that run the replaced library take it for a content message and cite
 // it: send none where there are such peers.
 func (m *Manager) WrapSync(dst []byte, channelID string) ([]byte, error) {
-	return m.send("wrap sync", channelID, channel.Input{Op: channel.OpSendSync, Encoded: dst})
+	return m.send("wrap sync", KindSync, channelID, channel.Input{Op: channel.OpSendSync, Encoded: dst})
 }
 
 // WrapEphemeral makes the payload of a message that is delivered or lost, and
@@ -185,10 +190,10 @@ func (m *Manager) WrapEphemeral(dst []byte, channelID, messageID string, content
 	if err := m.config.checkID("message ID", messageID); err != nil {
 		return dst, fail("wrap ephemeral", channelID, err)
 	}
-	return m.send("wrap ephemeral", channelID, channel.Input{Op: channel.OpSendEphemeral, MessageID: messageID, Content: content, Encoded: dst})
+	return m.send("wrap ephemeral", KindEphemeral, channelID, channel.Input{Op: channel.OpSendEphemeral, MessageID: messageID, Content: content, Encoded: dst})
 }
 
-func (m *Manager) send(op, channelID string, input channel.Input) ([]byte, error) {
+func (m *Manager) send(op string, kind Kind, channelID string, input channel.Input) ([]byte, error) {
 	encoded := input.Encoded
 	if input.Op != channel.OpSendSync {
 		// First of all, so that a refused message makes no channel.
@@ -203,6 +208,7 @@ func (m *Manager) send(op, channelID string, input channel.Input) ([]byte, error
 		s.channel.Step(m.now(), input, &s.effects)
 		if s.effects.Err == nil {
 			encoded = s.effects.Encoded
+			s.counts.sent(kind, len(encoded)-len(input.Encoded))
 		}
 		return s.effects.Err
 	})
@@ -241,6 +247,7 @@ func (m *Manager) Unwrap(payload []byte) (Unwrapped, error) {
 	message := m.decoded.Get().(*wire.Message)
 	defer m.recycle(message)
 	if err := wire.Decode(payload, &m.config.Limits, message); err != nil {
+		m.refused.note(refusedNotSDS, payload)
 		return Unwrapped{}, fail("unwrap", "", classify(err))
 	}
 	result := Unwrapped{Lamport: message.Lamport, Kind: kindOf(message), Content: message.Content}
@@ -249,12 +256,20 @@ func (m *Manager) Unwrap(payload []byte) (Unwrapped, error) {
 		receipt := &s.effects.Receipt
 		result.ChannelID, result.MessageID, result.SenderID = s.id, receipt.MessageID, receipt.SenderID
 		result.Missing, result.Duplicate, result.Buffered = receipt.Missing, receipt.Duplicate, receipt.Buffered
+		if s.effects.Err == nil {
+			s.counts.received(result.Kind, len(payload))
+		}
 		return s.effects.Err
 	})
-	if err != nil {
-		return Unwrapped{}, err
+	switch {
+	case err == nil:
+		return result, nil
+	case errors.Is(err, ErrLimitExceeded):
+		m.refused.note(refusedLimit, payload)
+	case errors.Is(err, ErrPersistence):
+		m.refused.note(refusedPersistence, payload)
 	}
-	return result, nil
+	return Unwrapped{}, err
 }
 
 // recycle keeps a decoded message for the next payload, without its views of
@@ -435,9 +450,19 @@ func (m *Manager) KeepEvents(bound int) { m.outbox.keep(bound) }
 func (m *Manager) Close() {
 	m.mu.Lock()
 	runner := m.runner
+	channels := m.channels
+	if !m.closed {
+		m.left = maps.Clone(channels)
+	}
 	m.runner, m.closed = nil, true
 	m.channels = make(map[string]*slot)
 	m.mu.Unlock()
+	for _, s := range channels {
+		if s.mu.TryLock() { // else the next Stats waits for it
+			m.leave(s)
+			s.mu.Unlock()
+		}
+	}
 	if runner != nil {
 		runner.Stop()
 	}

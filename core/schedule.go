@@ -75,6 +75,7 @@ func (m *Manager) Tick(now int64) (next int64) {
 		m.mu.Unlock()
 		return math.MaxInt64
 	}
+	m.ticks++
 	first := !m.schedule.begun
 	m.schedule.begun = true
 	buffers := due(&m.schedule.buffers, now, m.config.BufferSweepIntervalMs)

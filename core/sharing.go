@@ -19,8 +19,8 @@ import (
 //
 // Locks are taken in this order: writing, a slot's, mu.
 type sharing struct {
-	manager   *Manager
-	committer persistence.Committer
+	manager *Manager
+	keeper  *keeper
 
 	writing sync.Mutex // held while a commit is written, or a channel dropped
 
@@ -86,7 +86,7 @@ func (c *sharedCommit) write() {
 		b.collect(s)
 	}
 	if len(b.changes) > 0 {
-		b.err = sh.committer.Commit(b.changes)
+		b.err = sh.keeper.commit(b.changes)
 	}
 	b.committed = b.err == nil
 	c.written()

@@ -17,6 +17,8 @@ type slot struct {
 	mu      sync.Mutex
 	channel *channel.Channel // nil until it was loaded
 	removed bool             // no longer in Manager.channels
+	retired bool             // its counts are among the manager's
+	counts  counts
 	effects channel.Effects
 	wanted  []string // ids without a retrieval hint, reused
 	// dirty: the backend lacks the state of the channel beside its log.
@@ -114,6 +116,7 @@ func (m *Manager) forget(s *slot) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s.removed = true
+	m.retire(s)
 	if m.channels[s.id] == s {
 		delete(m.channels, s.id)
 	}
