@@ -38,6 +38,8 @@
 // Inspect answers why a message is not delivered, or not acknowledged, and
 // Overview which channel to inspect.
 //
+// Options.Logger hears of every operation and event, and of no content.
+//
 // The caveats: timers run only after Start, or when the host calls Tick.
 // Neither confidentiality nor authenticity is provided: what peers say is taken
 // as hostile, but who they are is for the host to know. Acknowledgement by

@@ -71,7 +71,7 @@ func (e invalidID) Is(target error) bool {
 }
 
 // fail wraps what went wrong; the channel id may be a view of a payload.
-func fail(op, channelID string, err error) error {
+func fail(op, channelID string, err error) *Error {
 	return &Error{Op: op, ChannelID: strings.Clone(channelID), Err: err}
 }
 

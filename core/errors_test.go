@@ -73,13 +73,16 @@ func TestErrorNamesOperationAndChannel(t *testing.T) {
 	}
 }
 
+// complaints leaves out what a log says when all goes well.
+var complaints = &slog.HandlerOptions{Level: slog.LevelWarn}
+
 // TestSwallowedFailuresAreLogged, since nobody else hears of them.
 func TestSwallowedFailuresAreLogged(t *testing.T) {
 	var logged bytes.Buffer
 	config := core.DefaultConfig()
 	config.MaxMessageHistory = 2
 	faulty := persistence.NewFaulty(new(persistence.Memory))
-	m, err := core.New(core.Options{Config: &config, Backend: faulty, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+	m, err := core.New(core.Options{Config: &config, Backend: faulty, Logger: slog.New(slog.NewTextHandler(&logged, complaints))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,10 +54,12 @@ func (o *outbox) put(channelID string, events []Event) {
 }
 
 // putAll queues events that say themselves which channel they are of.
-func (o *outbox) putAll(events []Event) {
+func (o *outbox) putAll(announcements []announcement) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.events = append(o.events, events...)
+	for i := range announcements {
+		o.events = append(o.events, announcements[i].Event)
+	}
 	o.trim()
 }
 

@@ -40,9 +40,15 @@ func mixedSession(t *testing.T, keeping keeping, inject func(alice *peer), chang
 	shared := newClock()
 	changes = append([]func(*core.Config){mixedConfig}, changes...)
 	alice := newPeerOn(t, keeping, "alice", shared, new(persistence.Transactions), changes...)
-	bob := newPeer(t, "bob", shared, changes...)
-	alice.SetHints(func(_, id string) []byte { return []byte("hint of " + id) })
 	inject(alice)
+	return converse(t, alice, newPeer(t, "bob", shared, changes...))
+}
+
+// converse is mixedSession for peers that are there already.
+func converse(t *testing.T, alice, bob *peer) session {
+	t.Helper()
+	shared := alice.clock
+	alice.SetHints(func(_, id string) []byte { return []byte("hint of " + id) })
 	var protocol []string
 
 	note := func(what string, result any, err error) {
@@ -82,7 +88,7 @@ func mixedSession(t *testing.T, keeping keeping, inject func(alice *peer), chang
 	unwrap("already buffered", b3)
 	payload, err := alice.WrapSync(nil, "c")
 	note("wrap sync", payload, err)
-	payload, err = alice.WrapEphemeral(nil, "c", "e", []byte("x"))
+	payload, err = alice.WrapEphemeral(nil, "c", "e", []byte("content of e"))
 	note("wrap ephemeral", payload, err)
 	unwrap("releasing", b2)
 	unwrap("sync", bob.wrapSync("c"))

@@ -78,7 +78,7 @@ type ChannelSummary struct {
 func (m *Manager) Inspect(channelID string) (Inspection, error) {
 	const op = "inspect"
 	if err := m.config.checkID("channel ID", channelID); err != nil {
-		return Inspection{}, fail(op, channelID, err)
+		return Inspection{}, m.fail(op, channelID, err)
 	}
 	inspection := Inspection{
 		ChannelID: channelID, ParticipantID: m.participantID, WireFormat: m.config.WireFormat.String(), Timers: m.timers(),
@@ -96,9 +96,9 @@ func (m *Manager) Inspect(channelID string) (Inspection, error) {
 	case found:
 		return inspection, nil
 	case m.isClosed():
-		return Inspection{}, fail(op, channelID, ErrClosed)
+		return Inspection{}, m.fail(op, channelID, ErrClosed)
 	}
-	return Inspection{}, fail(op, channelID, fmt.Errorf("%w: the channel %q is not in memory; its first use or EnsureChannel loads it", ErrInvalidArgument, channelID))
+	return Inspection{}, m.fail(op, channelID, fmt.Errorf("%w: the channel %q is not in memory; its first use or EnsureChannel loads it", ErrInvalidArgument, channelID))
 }
 
 // Overview returns how much each channel in memory holds. It waits for the

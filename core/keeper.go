@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	"github.com/libsds/libsds/core/channel"
@@ -49,18 +50,38 @@ func (m *Manager) newKeeper(backend persistence.Backend) *keeper {
 // configuration names a store of its own; ErrClosed.
 func (m *Manager) SetBackend(backend persistence.Backend) error {
 	const op = "set backend"
+	keeper := m.newKeeper(backend)
+	if err := m.setKeeper(keeper); err != nil {
+		return m.fail(op, "", err)
+	}
+	m.log(slog.LevelInfo, op, "the backend is set", slog.String("persistence", m.persistence(keeper)))
+	return nil
+}
+
+func (m *Manager) setKeeper(keeper *keeper) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.closed:
-		return fail(op, "", ErrClosed)
+		return ErrClosed
 	case m.store != nil:
-		return fail(op, "", fmt.Errorf("%w: the configuration has the channels kept in the file %q (storePath)", ErrInvalidArgument, m.config.StorePath))
+		return fmt.Errorf("%w: the configuration has the channels kept in the file %q (storePath)", ErrInvalidArgument, m.config.StorePath)
 	case len(m.channels) > 0:
-		return fail(op, "", fmt.Errorf("%w: there are channels already; set it before the first", ErrInvalidArgument))
+		return fmt.Errorf("%w: there are channels already; set it before the first", ErrInvalidArgument)
 	}
-	m.keeper = m.newKeeper(backend)
+	m.keeper = keeper
 	return nil
+}
+
+// persistence says who keeps the channels.
+func (m *Manager) persistence(keeper *keeper) string {
+	switch {
+	case m.store != nil:
+		return "store"
+	case keeper.durable:
+		return "backend"
+	}
+	return "none"
 }
 
 // alone keeps shared commits from being written until the returned function is
@@ -95,9 +116,15 @@ func (m *Manager) load(s *slot) error {
 		return fmt.Errorf("%w: what is kept of the channel is damaged: %w", ErrPersistence, err)
 	}
 	if irregular != (channel.Irregularities{}) {
-		m.logger.Warn("a backend's history was mended", "channel", s.id, "unordered", irregular.Unordered, "duplicates", irregular.Duplicates)
+		m.log(slog.LevelWarn, s.operation, "a backend's history was mended", channelAttr(s.id),
+			slog.Int("unordered", irregular.Unordered), slog.Int("duplicates", irregular.Duplicates))
 	}
 	s.channel = restored
+	text := "a channel was loaded"
+	if len(kept.Meta) == 0 && len(kept.History) == 0 {
+		text = "a channel was made"
+	}
+	m.log(slog.LevelInfo, s.operation, text, channelAttr(s.id), slog.Int("messages", restored.Count(m.now()).Log))
 	return nil
 }
 
@@ -119,6 +146,11 @@ func (m *Manager) carryOut(s *slot) (unfinished *sharedCommit) {
 		m.save(s)
 	}
 	if unfinished == nil {
+		for i := range s.effects.Events {
+			event := &s.effects.Events[i]
+			event.ChannelID = s.id
+			m.logEvent(s.operation, s.debugging, event)
+		}
 		m.outbox.put(s.id, s.effects.Events)
 	}
 	s.effects.Release()
@@ -148,7 +180,7 @@ func (m *Manager) save(s *slot) {
 		withMeta(s.channel, func(meta []byte) {
 			err := s.keeper.call(persistence.SaveChannelMeta, func() error { return s.keeper.backend.SaveChannelMeta(s.id, meta) })
 			if s.dirty = err != nil; s.dirty {
-				m.logger.Error("a channel was not saved; the next operation tries again", "channel", s.id, "error", err)
+				m.log(slog.LevelError, s.operation, "a channel was not saved; the next operation tries again", channelAttr(s.id), errorAttr(err))
 			}
 		})
 	}
@@ -157,7 +189,7 @@ func (m *Manager) save(s *slot) {
 		if err := s.keeper.call(persistence.UpdateHistory, func() error { return s.keeper.backend.UpdateHistory(s.id, update) }); err == nil {
 			s.channel.HistorySaved()
 		} else {
-			m.logger.Error("a history update was not saved; the next operation tries again", "channel", s.id, "error", err)
+			m.log(slog.LevelError, s.operation, "a history update was not saved; the next operation tries again", channelAttr(s.id), errorAttr(err))
 			m.watchQueue(s)
 		}
 	}
@@ -166,7 +198,7 @@ func (m *Manager) save(s *slot) {
 		if err := s.keeper.call(persistence.SetRetrievalHint, func() error {
 			return s.keeper.backend.SetRetrievalHint(s.id, hint.MessageID, hint.Hint)
 		}); err != nil {
-			m.logger.Error("a retrieval hint was not saved; the next operation tries again", "channel", s.id, "message", hint.MessageID, "error", err)
+			m.logUnsavedHint(s, hint.MessageID, err)
 			unsaved = append(unsaved, hint.MessageID)
 		}
 	}
@@ -199,7 +231,7 @@ func (m *Manager) offerAgain(s *slot, change *persistence.Change, err error) {
 	if hints := (*persistence.HintsError)(nil); errors.As(err, &hints) {
 		for _, hint := range hints.Unkept {
 			if hint.ChannelID == s.id {
-				m.logger.Error("a retrieval hint was not saved; the next operation tries again", "channel", s.id, "message", hint.MessageID, "error", err)
+				m.logUnsavedHint(s, hint.MessageID, err)
 				s.channel.HintUnsaved(hint.MessageID)
 			}
 		}
@@ -210,15 +242,19 @@ func (m *Manager) offerAgain(s *slot, change *persistence.Change, err error) {
 	for _, hint := range change.Hints {
 		s.channel.HintUnsaved(hint.MessageID)
 	}
-	m.logger.Error("the changes of a channel were not saved; the next operation tries again", "channel", s.id, "error", err)
+	m.log(slog.LevelError, s.operation, "the changes of a channel were not saved; the next operation tries again", channelAttr(s.id), errorAttr(err))
 	m.watchQueue(s)
 }
 
 // watchQueue tells of a backend that has been failing for long.
 func (m *Manager) watchQueue(s *slot) {
 	if pending := s.channel.PendingLen(); pending > m.config.MaxMessageHistory {
-		m.logger.Error("the backend is stuck: more changes wait than the log has messages", "channel", s.id, "pending", pending)
+		m.log(slog.LevelError, s.operation, "the backend is stuck: more changes wait than the log has messages", channelAttr(s.id), slog.Int("pending", pending))
 	}
+}
+
+func (m *Manager) logUnsavedHint(s *slot, messageID string, err error) {
+	m.log(slog.LevelError, s.operation, "a retrieval hint was not saved; the next operation tries again", channelAttr(s.id), messageAttr(messageID), errorAttr(err))
 }
 
 // drop has the backend forget the channel of a locked slot.

@@ -33,8 +33,12 @@ type Options struct {
 	// itself): then they are handled right after those. One that is slower than
 	// its peers lets events pile up. Nil leaves events to NextEvent.
 	Handler func(Event)
-	// Logger is told what goes wrong without failing an operation; nil is
-	// silence.
+	// Logger is told of every operation and event (Debug), of what a channel, the
+	// timers and the manager begin and end (Info), of operations that failed and
+	// of what was lost (Warn), and of what goes wrong without failing an operation
+	// (Error); nil is silence. No line has contents or payloads in it. A line
+	// about a channel is written while that is locked: the Logger must not call
+	// the manager, and holds up who waits for the channel.
 	Logger *slog.Logger
 	// Now returns the time in Unix milliseconds; nil is the wall clock. The
 	// timer of Start reads it too.
@@ -80,12 +84,6 @@ func New(o Options) (*Manager, error) {
 	if o.Config != nil {
 		config = *o.Config
 	}
-	if err := config.check(); err != nil {
-		return nil, fail("open", "", err)
-	}
-	if err := config.checkID("participant id", o.ParticipantID); err != nil && o.ParticipantID != "" {
-		return nil, fail("open", "", err)
-	}
 	m := &Manager{
 		participantID: o.ParticipantID,
 		config:        config,
@@ -94,20 +92,26 @@ func New(o Options) (*Manager, error) {
 		now:           o.Now,
 		channels:      make(map[string]*slot),
 	}
+	if m.logger == nil {
+		m.logger = slog.New(slog.DiscardHandler)
+	}
+	if err := config.check(); err != nil {
+		return nil, m.fail(opOpen, "", err)
+	}
+	if err := config.checkID("participant id", o.ParticipantID); err != nil && o.ParticipantID != "" {
+		return nil, m.fail(opOpen, "", err)
+	}
 	if config.StorePath != "" {
 		if o.Backend != nil {
-			return nil, fail("open", "", fmt.Errorf("%w: there are a Backend and a storePath: one keeper is enough", ErrInvalidArgument))
+			return nil, m.fail(opOpen, "", fmt.Errorf("%w: there are a Backend and a storePath: one keeper is enough", ErrInvalidArgument))
 		}
 		opened, err := store.Open(config.StorePath)
 		if err != nil {
-			return nil, fail("open", "", fmt.Errorf("%w: %w", ErrPersistence, err))
+			return nil, m.fail(opOpen, "", fmt.Errorf("%w: %w", ErrPersistence, err))
 		}
 		m.store, o.Backend = opened, opened
 	}
 	m.keeper = m.newKeeper(o.Backend)
-	if m.logger == nil {
-		m.logger = slog.New(slog.DiscardHandler)
-	}
 	if m.now == nil {
 		m.now = WallClock
 	} else {
@@ -118,9 +122,11 @@ func New(o Options) (*Manager, error) {
 	}
 	m.decoded.New = func() any { return new(wire.Message) }
 	if config.MaxMessageHistory > config.BloomFilterCapacity {
-		m.logger.Warn("maxMessageHistory is larger than bloomFilterCapacity: the filter forgets messages that the log still has",
-			"maxMessageHistory", config.MaxMessageHistory, "bloomFilterCapacity", config.BloomFilterCapacity)
+		m.log(slog.LevelWarn, opOpen, "maxMessageHistory is larger than bloomFilterCapacity: the filter forgets messages that the log still has",
+			slog.Int("maxMessageHistory", config.MaxMessageHistory), slog.Int("bloomFilterCapacity", config.BloomFilterCapacity))
 	}
+	m.log(slog.LevelInfo, opOpen, "a manager is open", slog.String("participant", m.participantID), slog.String("wireFormat", config.WireFormat.String()),
+		slog.String("persistence", m.persistence(m.keeper)), slog.String("storePath", config.StorePath))
 	return m, nil
 }
 
@@ -170,7 +176,7 @@ type Unwrapped struct {
 // be loaded.
 func (m *Manager) Wrap(dst []byte, channelID, messageID string, content []byte) ([]byte, error) {
 	if err := m.config.checkID("message ID", messageID); err != nil {
-		return dst, fail("wrap", channelID, err)
+		return dst, m.fail("wrap", channelID, err)
 	}
 	return m.send("wrap", KindContent, channelID, channel.Input{Op: channel.OpSend, MessageID: messageID, Content: content, Encoded: dst})
 }
@@ -188,7 +194,7 @@ func (m *Manager) WrapSync(dst []byte, channelID string) ([]byte, error) {
 // leaves no trace. Errors as for Wrap.
 func (m *Manager) WrapEphemeral(dst []byte, channelID, messageID string, content []byte) ([]byte, error) {
 	if err := m.config.checkID("message ID", messageID); err != nil {
-		return dst, fail("wrap ephemeral", channelID, err)
+		return dst, m.fail("wrap ephemeral", channelID, err)
 	}
 	return m.send("wrap ephemeral", KindEphemeral, channelID, channel.Input{Op: channel.OpSendEphemeral, MessageID: messageID, Content: content, Encoded: dst})
 }
@@ -198,7 +204,7 @@ func (m *Manager) send(op string, kind Kind, channelID string, input channel.Inp
 	if input.Op != channel.OpSendSync {
 		// First of all, so that a refused message makes no channel.
 		if err := channel.CheckContent(input.Content, &m.config.Limits); err != nil {
-			return encoded, fail(op, channelID, classify(err))
+			return encoded, m.fail(op, channelID, classify(err))
 		}
 	}
 	err := m.operate(op, channelID, m.slot, func(s *slot) error {
@@ -208,7 +214,9 @@ func (m *Manager) send(op string, kind Kind, channelID string, input channel.Inp
 		s.channel.Step(m.now(), input, &s.effects)
 		if s.effects.Err == nil {
 			encoded = s.effects.Encoded
-			s.counts.sent(kind, len(encoded)-len(input.Encoded))
+			bytes := len(encoded) - len(input.Encoded)
+			s.counts.sent(kind, bytes)
+			m.logWrapped(s, input.MessageID, kind, bytes)
 		}
 		return s.effects.Err
 	})
@@ -231,7 +239,8 @@ func (m *Manager) askHints(s *slot) {
 			continue
 		}
 		if len(hint) > limits.MaxHintBytes {
-			m.logger.Warn("a retrieval hint is too long and is not used", "channel", s.id, "message", id, "bytes", len(hint), "most", limits.MaxHintBytes)
+			m.log(slog.LevelWarn, s.operation, "a retrieval hint is too long and is not used", channelAttr(s.id), messageAttr(id),
+				slog.Int("bytes", len(hint)), slog.Int("most", limits.MaxHintBytes))
 			continue
 		}
 		s.channel.LearnHint(id, hint)
@@ -248,7 +257,7 @@ func (m *Manager) Unwrap(payload []byte) (Unwrapped, error) {
 	defer m.recycle(message)
 	if err := wire.Decode(payload, &m.config.Limits, message); err != nil {
 		m.refused.note(refusedNotSDS, payload)
-		return Unwrapped{}, fail("unwrap", "", classify(err))
+		return Unwrapped{}, m.fail("unwrap", "", classify(err))
 	}
 	result := Unwrapped{Lamport: message.Lamport, Kind: kindOf(message), Content: message.Content}
 	err := m.operate("unwrap", message.ChannelID, m.slotOfReceived, func(s *slot) error {
@@ -258,6 +267,7 @@ func (m *Manager) Unwrap(payload []byte) (Unwrapped, error) {
 		result.Missing, result.Duplicate, result.Buffered = receipt.Missing, receipt.Duplicate, receipt.Buffered
 		if s.effects.Err == nil {
 			s.counts.received(result.Kind, len(payload))
+			m.logUnwrapped(s, &result, len(payload))
 		}
 		return s.effects.Err
 	})
@@ -297,11 +307,14 @@ func (m *Manager) MarkDependenciesMet(channelID string, messageIDs []string) err
 	const op = "mark dependencies met"
 	for _, id := range messageIDs {
 		if err := m.config.checkID("message ID", id); err != nil {
-			return fail(op, channelID, err)
+			return m.fail(op, channelID, err)
 		}
 	}
 	return m.operate(op, channelID, m.slotInMemory, func(s *slot) error {
 		s.channel.Step(m.now(), channel.Input{Op: channel.OpMarkMet, MetIDs: messageIDs}, &s.effects)
+		if s.debugging {
+			m.log(slog.LevelDebug, op, "dependencies were declared met", channelAttr(s.id), slog.Int("dependencies", len(messageIDs)))
+		}
 		return s.effects.Err
 	})
 }
@@ -324,7 +337,7 @@ func (m *Manager) Channels() []string {
 func (m *Manager) RemoveChannel(channelID string) error {
 	const op = "remove channel"
 	if err := m.config.checkID("channel ID", channelID); err != nil {
-		return fail(op, channelID, err)
+		return m.fail(op, channelID, err)
 	}
 	for {
 		s, err := m.slotToRemove(channelID)
@@ -335,8 +348,9 @@ func (m *Manager) RemoveChannel(channelID string) error {
 			continue
 		}
 		if err != nil {
-			return fail(op, channelID, err)
+			return m.fail(op, channelID, err)
 		}
+		m.log(slog.LevelInfo, op, "a channel was removed", channelAttr(channelID))
 		return nil
 	}
 }
@@ -362,11 +376,22 @@ func (m *Manager) remove(s *slot) error {
 func (m *Manager) Reset() error {
 	const op = "reset"
 	slots, err := m.slotsToReset()
-	if err != nil {
-		return fail(op, "", err)
+	channelID := ""
+	if err == nil {
+		channelID, err = m.resetAll(slots)
 	}
+	if err != nil {
+		return m.fail(op, channelID, err)
+	}
+	m.log(slog.LevelInfo, op, "all channels were removed", slog.Int("channels", len(slots)))
+	return nil
+}
+
+// resetAll is Reset for the slots that it found. It returns the channel that
+// could not be dropped.
+func (m *Manager) resetAll(slots []*slot) (channelID string, err error) {
 	if len(slots) == 0 {
-		return nil
+		return "", nil
 	}
 	defer slots[0].keeper.alone()()
 	for _, s := range slots { // in one order everywhere, so that two resets cannot deadlock
@@ -378,7 +403,7 @@ func (m *Manager) Reset() error {
 			continue
 		}
 		if err = s.drop(); err != nil {
-			err = fail(op, s.id, err)
+			channelID = s.id
 			for _, dropped := range slots[:i] {
 				if !dropped.removed && dropped.channel != nil {
 					dropped.channel.Requeue()
@@ -393,7 +418,7 @@ func (m *Manager) Reset() error {
 			m.forget(s)
 		}
 	}
-	return err
+	return channelID, err
 }
 
 // slotsToReset returns the slots of all channels in memory and of those that the
@@ -451,7 +476,8 @@ func (m *Manager) Close() {
 	m.mu.Lock()
 	runner := m.runner
 	channels := m.channels
-	if !m.closed {
+	again := m.closed
+	if !again {
 		m.left = maps.Clone(channels)
 	}
 	m.runner, m.closed = nil, true
@@ -468,7 +494,10 @@ func (m *Manager) Close() {
 	}
 	if m.store != nil {
 		if err := m.store.Close(); err != nil {
-			m.logger.Error("the store was not closed", "error", err)
+			m.log(slog.LevelError, opClose, "the store was not closed", errorAttr(err))
 		}
+	}
+	if !again {
+		m.log(slog.LevelInfo, opClose, "a manager is closed", slog.Int("channels", len(channels)))
 	}
 }

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,12 @@ func newPeer(t testing.TB, id string, clock *clock, changes ...func(*core.Config
 // newPeerOn is newPeer over a backend that may hold something already.
 func newPeerOn(t testing.TB, keeping keeping, id string, clock *clock, memory *persistence.Transactions, changes ...func(*core.Config)) *peer {
 	t.Helper()
+	return newLoggedPeer(t, keeping, id, clock, memory, nil, changes...)
+}
+
+// newLoggedPeer is newPeerOn with a log.
+func newLoggedPeer(t testing.TB, keeping keeping, id string, clock *clock, memory *persistence.Transactions, logger *slog.Logger, changes ...func(*core.Config)) *peer {
+	t.Helper()
 	config := core.DefaultConfig()
 	if keeping == bySharedCommits {
 		config.StoreSync = core.StoreSyncBatch
@@ -95,7 +102,7 @@ func newPeerOn(t testing.TB, keeping keeping, id string, clock *clock, memory *p
 		recorded := persistence.NewRecordingCommitter(faulty)
 		p.faulty, p.recorded, backend = faulty.Faulty, recorded.Recording, recorded
 	}
-	manager, err := core.New(core.Options{ParticipantID: id, Config: &config, Backend: backend, Handler: p.handle, Now: clock.read})
+	manager, err := core.New(core.Options{ParticipantID: id, Config: &config, Backend: backend, Handler: p.handle, Now: clock.read, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -42,15 +43,23 @@ func due(next *int64, now, interval int64) bool {
 // Start runs the periodic tasks on a goroutine of the manager, until Close.
 // Starting twice is the same as once.
 func (m *Manager) Start() error {
+	if !m.startRunner() {
+		return m.fail("start", "", ErrClosed)
+	}
+	return nil
+}
+
+// startRunner tells whether the manager has a runner: a closed one has none.
+func (m *Manager) startRunner() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return fail("start", "", ErrClosed)
+		return false
 	}
 	if m.runner == nil {
 		m.runner = StartRunner(m.now, m.tickSafely)
 	}
-	return nil
+	return true
 }
 
 // tickSafely is Tick on the runner's goroutine, where a panic, of a handler
@@ -58,7 +67,7 @@ func (m *Manager) Start() error {
 func (m *Manager) tickSafely(now int64) (next int64) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			m.logger.Error("a periodic task panicked", "panic", fmt.Sprint(problem), "stack", string(debug.Stack()))
+			m.log(slog.LevelError, opTick, "a periodic task panicked", slog.String("panic", fmt.Sprint(problem)), slog.String("stack", string(debug.Stack())))
 			next = now + m.config.RepairSweepIntervalMs
 		}
 	}()
@@ -85,16 +94,18 @@ func (m *Manager) Tick(now int64) (next int64) {
 	m.mu.Unlock()
 
 	if first {
+		m.log(slog.LevelInfo, opTick, "the timers begin")
 		m.wake()
 	}
+	debugging := (buffers || repairs || sync) && m.debugging()
 	if buffers {
-		m.sweep(now, channel.OpSweepBuffers)
+		m.sweep(now, channel.OpSweepBuffers, debugging)
 	}
 	if repairs {
-		m.sweep(now, channel.OpSweepRepairs)
+		m.sweep(now, channel.OpSweepRepairs, debugging)
 	}
 	if sync {
-		m.announceSync()
+		m.announceSync(debugging)
 	}
 	m.handle()
 	return next
@@ -119,19 +130,20 @@ func (m *Manager) wake() {
 		return true
 	})
 	if err != nil {
-		m.logger.Error("the channels that are kept cannot be listed: their timers wait for their first use", "error", err)
+		m.log(slog.LevelError, opTick, "the channels that are kept cannot be listed: their timers wait for their first use", errorAttr(err))
 	}
 	for _, id := range ids {
 		if err := m.EnsureChannel(id); err != nil {
-			m.logger.Error("a channel with something under way cannot be loaded", "channel", id, "error", err)
+			m.log(slog.LevelError, opTick, "a channel with something under way cannot be loaded", channelAttr(id), errorAttr(err))
 		}
 	}
 }
 
 // sweep steps every channel, in the order of their ids.
-func (m *Manager) sweep(now int64, op channel.Op) {
+func (m *Manager) sweep(now int64, op channel.Op, debugging bool) {
 	var unfinished []*sharedCommit // one for nearly all of them
 	m.visit(func(s *slot) {
+		s.operation, s.debugging = opTick, debugging
 		s.channel.Step(now, channel.Input{Op: op}, &s.effects)
 		if commit := m.carryOut(s); commit != nil && !slices.Contains(unfinished, commit) {
 			unfinished = append(unfinished, commit)
@@ -144,14 +156,16 @@ func (m *Manager) sweep(now int64, op channel.Op) {
 
 // announceSync tells the host that it is time for sync messages, and in which
 // channels they would tell anybody anything.
-func (m *Manager) announceSync() {
+func (m *Manager) announceSync(debugging bool) {
 	var ids []string
 	m.visit(func(s *slot) {
 		if s.channel.HasNews() {
 			ids = append(ids, s.id)
 		}
 	})
-	m.outbox.put("", []Event{{Type: PeriodicSync, ChannelIDs: ids}})
+	event := Event{Type: PeriodicSync, ChannelIDs: ids}
+	m.logEvent(opTick, debugging, &event)
+	m.outbox.put("", []Event{event})
 }
 
 // visit calls f for every loaded channel, locked, in the order of their ids.

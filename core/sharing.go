@@ -45,7 +45,7 @@ type sharedCommit struct {
 func (sh *sharing) join(s *slot) *sharedCommit {
 	for _, event := range s.effects.Events {
 		event.ChannelID = s.id
-		s.withheld = append(s.withheld, event)
+		s.withheld = append(s.withheld, announcement{event, s.operation, s.debugging})
 	}
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -133,13 +133,21 @@ func (c *sharedCommit) written() {
 	}
 }
 
+// announcement is an event that waits for its commit, with what the log is told
+// of the operation that it follows from.
+type announcement struct {
+	Event
+	operation string
+	debugging bool
+}
+
 // batch is what one shared commit writes, and what it announces afterwards.
 type batch struct {
 	manager   *Manager
 	changes   []persistence.Change
 	of        []*slot // whose changes they are
 	buffers   []*[]byte
-	withheld  []Event
+	withheld  []announcement
 	committed bool
 	err       error
 }
@@ -178,6 +186,10 @@ func (b *batch) end() {
 		if cap(*buffer) <= mostMetaKept {
 			metas.Put(buffer)
 		}
+	}
+	for i := range b.withheld {
+		withheld := &b.withheld[i]
+		b.manager.logEvent(withheld.operation, withheld.debugging, &withheld.Event)
 	}
 	b.manager.outbox.putAll(b.withheld)
 }

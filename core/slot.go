@@ -21,13 +21,17 @@ type slot struct {
 	counts  counts
 	effects channel.Effects
 	wanted  []string // ids without a retrieval hint, reused
+	// operation is the one under way, or the last one, and debugging whether the
+	// log wants to hear of it.
+	operation string
+	debugging bool
 	// dirty: the backend lacks the state of the channel beside its log.
 	dirty bool
 
 	// Where operations share commits:
-	joined   *sharedCommit // the last one that the slot joined
-	unsaved  bool          // something changed that no commit has taken up yet
-	withheld []Event       // announced once that is written
+	joined   *sharedCommit  // the last one that the slot joined
+	unsaved  bool           // something changed that no commit has taken up yet
+	withheld []announcement // announced once that is written
 }
 
 // errRemoved is a slot that was removed between being found and being locked.
@@ -128,34 +132,35 @@ func (m *Manager) operate(op, channelID string, find func(string) (*slot, error)
 	for {
 		s, err := find(channelID)
 		if err == nil {
-			err = m.operateOn(s, step)
+			err = m.operateOn(op, s, step)
 		}
 		if errors.Is(err, errRemoved) {
 			continue
 		}
 		m.handle()
 		if err != nil {
-			return fail(op, channelID, err)
+			return m.fail(op, channelID, err)
 		}
 		return nil
 	}
 }
 
 // operateOn runs step on a slot and carries out its effects.
-func (m *Manager) operateOn(s *slot, step func(*slot) error) error {
-	unfinished, err := m.stepOn(s, step)
+func (m *Manager) operateOn(op string, s *slot, step func(*slot) error) error {
+	unfinished, err := m.stepOn(op, s, step)
 	unfinished.finish()
 	return err
 }
 
 // stepOn is operateOn while the slot is locked, and loads the channel first if
 // nobody has yet.
-func (m *Manager) stepOn(s *slot, step func(*slot) error) (unfinished *sharedCommit, err error) {
+func (m *Manager) stepOn(op string, s *slot, step func(*slot) error) (unfinished *sharedCommit, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.removed {
 		return nil, errRemoved
 	}
+	s.operation, s.debugging = op, m.debugging()
 	if s.channel == nil {
 		if err := m.load(s); err != nil {
 			m.forget(s)

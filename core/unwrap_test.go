@@ -86,7 +86,7 @@ func TestIrregularHistoryIsMendedAndLogged(t *testing.T) {
 			history = append(history, slices.Clone(regular[i]))
 		}
 		var logged bytes.Buffer
-		m, err := core.New(core.Options{Backend: damaged{kept: persistence.Kept{History: history}}, Logger: slog.New(slog.NewTextHandler(&logged, nil))})
+		m, err := core.New(core.Options{Backend: damaged{kept: persistence.Kept{History: history}}, Logger: slog.New(slog.NewTextHandler(&logged, complaints))})
 		if err != nil {
 			t.Fatal(err)
 		}

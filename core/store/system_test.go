@@ -365,9 +365,9 @@ type counter struct {
 	last string
 }
 
-func (c *counter) Enabled(context.Context, slog.Level) bool { return true }
-func (c *counter) WithAttrs([]slog.Attr) slog.Handler       { return c }
-func (c *counter) WithGroup(string) slog.Handler            { return c }
+func (c *counter) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (c *counter) WithAttrs([]slog.Attr) slog.Handler               { return c }
+func (c *counter) WithGroup(string) slog.Handler                    { return c }
 
 func (c *counter) Handle(_ context.Context, r slog.Record) error {
 	c.n++
