@@ -2,6 +2,7 @@ package core
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/libsds/libsds/core/channel"
 	"github.com/libsds/libsds/core/wire"
@@ -38,6 +39,7 @@ type outbox struct {
 	bound  int // newest kept; 0 or less for all
 	// dropped is how many the bound has cost so far.
 	dropped uint64
+	waiting atomic.Int64 // how many were not taken; changed with mu held
 }
 
 func (o *outbox) put(channelID string, events []Event) {
@@ -72,16 +74,11 @@ func (o *outbox) take() (Event, bool) {
 	event := o.events[o.first]
 	o.events[o.first] = Event{}
 	o.first++
+	o.waiting.Add(-1)
 	if o.first == len(o.events) {
 		o.events, o.first = o.events[:0], 0
 	}
 	return event, true
-}
-
-func (o *outbox) waiting() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.first < len(o.events)
 }
 
 // count returns how many events wait, and how many were dropped so far.
@@ -112,4 +109,5 @@ func (o *outbox) trim() {
 		clear(o.events[n:])
 		o.events, o.first = o.events[:n], 0
 	}
+	o.waiting.Store(int64(len(o.events) - o.first))
 }

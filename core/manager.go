@@ -462,6 +462,9 @@ func (m *Manager) SetHints(provider HintProvider) {
 // NextEvent takes the oldest waiting event, for hosts that set no Handler.
 func (m *Manager) NextEvent() (Event, bool) { return m.outbox.take() }
 
+// HasEvents tells whether events wait for NextEvent.
+func (m *Manager) HasEvents() bool { return m.outbox.waiting.Load() > 0 }
+
 // KeepEvents bounds the events that wait for NextEvent: past it the oldest are
 // forgotten. Without a Handler the bound is limits.KeptEvents at first. 0 is no
 // bound: for hosts that take all of them after every operation.

@@ -180,7 +180,7 @@ func (m *Manager) handle() {
 	if m.handler == nil {
 		return
 	}
-	for m.outbox.waiting() && m.handling.TryLock() {
+	for m.HasEvents() && m.handling.TryLock() {
 		m.handleWaiting()
 	}
 }
