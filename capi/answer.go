@@ -138,7 +138,7 @@ func failed(r request, err error) answer {
 	status := core.StatusOf(err)
 	switch {
 	case status == core.StatusPersistence, status == core.StatusLimitExceeded, status == core.StatusInternal,
-		errors.Is(err, core.ErrInvalidID):
+		errors.Is(err, core.ErrInvalidID), errors.Is(err, errDriven):
 		return told(C.RET_OK, failure(r, status)+": "+reason(err), plainFailure(r, status))
 	}
 	text := plainFailure(r, status)
@@ -154,11 +154,4 @@ func reason(err error) string {
 		err = operation.Err
 	}
 	return strings.TrimPrefix(err.Error(), core.ErrPersistence.Error()+": ")
-}
-
-// explained ends a call that has no callback, for the reason given.
-func explained(status C.int, why string, explanation **C.char) C.int {
-	text := "libsds error: " + why
-	C.sdsExplain(explanation, (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
-	return status
 }

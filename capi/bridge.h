@@ -25,18 +25,42 @@ typedef struct {
 	size_t size;
 } SdsText;
 
+/* What a host made its context of, as far as it told; each text and function may be
+ * missing, and persistence is NULL where there is none. */
+typedef struct {
+	SdsText participantId;
+	SdsText configJson;
+	void *persistence;
+	uintptr_t persistenceUserData;
+	SdsReply eventHandler;
+	SdsReply hintProvider;
+} SdsOptionsRead;
+
+/* Where the host wants a payload. */
+typedef struct {
+	uint8_t **data;
+	size_t *size;
+} SdsBytes;
+
 /* Calls reply.function on this thread. Calls that the host makes from inside
  * are told that they come from operation. */
 void sdsInvoke(SdsReply reply, int status, const char *text, size_t size, uint64_t operation);
+
+/* The same for an event handler. */
+void sdsHandle(SdsReply handler, const SdsEvent *event, uint64_t operation);
+
+/* Hands a line to the log handler. While it runs, this thread cannot call the
+ * library. */
+void sdsLog(SdsReply handler, int level, const char *line, size_t size);
 
 /* Asks a hint provider for the hint of the message id, which ends with a NUL.
  * What it returns is the caller's to free. While it runs, this thread cannot
  * call the library. */
 char *sdsAskHint(SdsReply provider, const char *id, size_t *size);
 
-/* Where error is not NULL, gives the host a copy of the text to free, or NULL
+/* Where output is not NULL, gives the host a copy of the text to free, or NULL
  * where the text is NULL or there is no memory. */
-void sdsExplain(char **error, const char *text, size_t size);
+void sdsGiveText(char **output, const char *text, size_t size);
 
 /* Memory for one result, or NULL. sdsShrink gives back what lies beyond size and
  * returns where the result is now. sdsRetain keeps it readable for as long as

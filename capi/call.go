@@ -16,7 +16,7 @@ import (
 // call is one call of the host, or one run of the timer, on one context.
 type call struct {
 	*context
-	operation *turn.Operation
+	operation turn.Operation
 }
 
 // begin returns nil when there is no such context, or no longer. The caller
@@ -26,11 +26,11 @@ func begin(address C.uintptr_t, inside C.uint64_t) *call {
 	if c == nil {
 		return nil
 	}
-	operation := c.turn.Begin(turn.Token(inside))
-	if operation == nil {
+	one := &call{context: c}
+	if !c.turn.Begin(&one.operation, turn.Token(inside)) {
 		return nil
 	}
-	return &call{context: c, operation: operation}
+	return one
 }
 
 // perform carries out a call: it runs step, which says how the call answers,
@@ -86,6 +86,29 @@ func give(reply C.SdsReply, a answer, inside C.uint64_t) C.int {
 		retain(a.text)
 	}
 	return a.returned
+}
+
+// settle announces the events that are owed before a call returns. Where another
+// call has taken them, it has the turn until they are delivered.
+func (c *call) settle() {
+	if !c.listens.Load() || !c.manager.HasEvents() && !c.turn.Held() {
+		return
+	}
+	c.operation.Take()
+	_ = contain(c.announce)
+}
+
+// operate carries out a call that returns a status: it runs step, then announces
+// the events.
+func operate(address C.uintptr_t, inside C.uint64_t, explanation **C.char, step func(*call) error) C.int {
+	c := begin(address, inside)
+	if c == nil {
+		return outcome(errInvalidContext, explanation)
+	}
+	defer c.operation.End()
+	err := containing(func() error { return step(c) })
+	c.settle()
+	return outcome(err, explanation)
 }
 
 func (c *call) token() C.uint64_t { return C.uint64_t(c.operation.Token()) }

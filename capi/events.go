@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/libsds/libsds/capi/internal/text"
@@ -14,27 +15,35 @@ import (
 	"github.com/libsds/libsds/core/limits"
 )
 
-// setEvents sets the event callback, in turn: when it returns, the one before
-// is not called any more, though it may still be inside a nested call of its
-// own that waits. What happened while there was none is announced at once.
-func (c *call) setEvents(callback C.SdsReply) {
-	c.events = callback
-	if callback.function == 0 {
+// receivers are who gets the events of a context. They are set in turn: then the
+// one before is not called any more, though it may still be inside a nested call
+// of its own that waits.
+type receivers struct {
+	callback C.SdsReply  // gets JSON, if its function is not 0
+	handler  C.SdsReply  // gets structs, if its function is not 0
+	listens  atomic.Bool // there is one
+	spare    eventMemory // of the last event; none while a handler has it
+}
+
+// listen sees to it that events are kept while nobody gets them.
+func (c *context) listen() {
+	listens := c.callback.function != 0 || c.handler.function != 0
+	c.listens.Store(listens)
+	if listens {
+		c.manager.KeepEvents(0)
+	} else {
 		c.manager.KeepEvents(limits.KeptEvents)
-		return
 	}
-	c.manager.KeepEvents(0)
-	c.announce()
 }
 
 // announce delivers the waiting events of the context, whichever operation they
 // are of, in their order: operations queue them while their channel is locked,
 // so none is overtaken. The operation has the turn.
 //
-// The callback may replace itself or clean the context up; the events that are
-// left then go to the new one or nowhere.
+// Receivers may replace themselves or close the context; what is left then goes to
+// the new ones or nowhere.
 func (c *call) announce() {
-	for c.events.function != 0 && !c.operation.Ended() {
+	for c.listens.Load() && !c.operation.Ended() {
 		event, ok := c.manager.NextEvent()
 		if !ok {
 			return
@@ -51,11 +60,43 @@ var eventTexts = sync.Pool{New: func() any { return new([]byte) }}
 const mostKept = 256 << 10
 
 func (c *call) deliver(event *core.Event) {
+	if c.callback.function != 0 {
+		c.deliverText(event)
+	}
+	if c.handler.function != 0 && !c.operation.Ended() {
+		c.deliverStruct(event)
+	}
+}
+
+func (c *call) deliverStruct(event *core.Event) {
+	memory := c.spare
+	c.spare = eventMemory{} // the handler may make calls that deliver events, too
+	defer c.putBack(&memory)
+	view := newEvent(event, &memory)
+	if view == nil {
+		logger.Error("there is no memory for an event, which is lost", "operation", "announce",
+			"event", event.Type.String(), "channel", event.ChannelID, "message", event.MessageID)
+		return
+	}
+	C.sdsHandle(c.handler, view, c.token())
+}
+
+// putBack keeps memory for the next event, unless it is large, there is some
+// already, or there will be no next event.
+func (c *call) putBack(memory *eventMemory) {
+	if c.spare.block != nil || memory.size > mostKept || c.operation.Ended() {
+		memory.free()
+		return
+	}
+	c.spare = *memory
+}
+
+func (c *call) deliverText(event *core.Event) {
 	buffer := eventTexts.Get().(*[]byte)
 	defer eventTexts.Put(buffer)
 	json := append(text.AppendEvent((*buffer)[:0], event), 0)
 	if cap(json) <= mostKept {
 		*buffer = json
 	}
-	C.sdsInvoke(c.events, C.RET_OK, (*C.char)(unsafe.Pointer(&json[0])), C.size_t(len(json)-1), c.token())
+	C.sdsInvoke(c.callback, C.RET_OK, (*C.char)(unsafe.Pointer(&json[0])), C.size_t(len(json)-1), c.token())
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/libsds/libsds/capi/internal/text"
 	"github.com/libsds/libsds/capi/internal/turn"
 	"github.com/libsds/libsds/core"
-	"github.com/libsds/libsds/core/limits"
 	callbacks "github.com/libsds/libsds/persistence_callbacks"
 )
 
@@ -25,16 +24,13 @@ const mostMarked = 1_000_000
 
 //export sdsGoOpen
 func sdsGoOpen(participantID, config C.SdsText, reply C.SdsReply) (address unsafe.Pointer) {
-	var err error
-	if panicked := contain(func() {
-		var c *context
-		if c, err = open(participantID, config); err == nil {
+	if err := containing(func() error {
+		c, err := open(stringOf(participantID), stringOf(config))
+		if err == nil {
 			address = newHandle(c)
 		}
-	}); panicked != nil {
-		err = panicked
-	}
-	if err != nil {
+		return err
+	}); err != nil {
 		give(reply, wrong(reason(err)), reply.inside)
 		return nil
 	}
@@ -45,32 +41,34 @@ func sdsGoOpen(participantID, config C.SdsText, reply C.SdsReply) (address unsaf
 // configVariable names the configuration of hosts that pass none.
 var configVariable = C.CString("SDS_CONFIG")
 
-func open(participantID, config C.SdsText) (*context, error) {
-	json, source := stringOf(config), ""
+func open(participantID, json string) (*context, error) {
+	source := ""
 	if json == "" {
 		// The host's environment as it is now; Go's own copy is that of the
 		// moment of loading.
 		json, source = C.GoString(C.getenv(configVariable)), "in the environment variable SDS_CONFIG: "
 	}
-	options := core.Options{ParticipantID: stringOf(participantID), Logger: logger}
+	config := core.DefaultConfig()
 	if json != "" {
-		parsed, err := core.ParseConfig([]byte(json))
-		if err != nil {
+		var err error
+		if config, err = core.ParseConfig([]byte(json)); err != nil {
 			return nil, fmt.Errorf("%s%w", source, err)
 		}
-		options.Config = &parsed
 	}
-	manager, err := core.New(options)
+	manager, err := core.New(core.Options{ParticipantID: participantID, Config: &config, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
-	manager.KeepEvents(limits.KeptEvents) // until somebody listens
-	return &context{manager: manager}, nil
+	return &context{manager: manager, mostContent: config.Limits.MaxContentBytes}, nil
 }
 
 //export sdsGoSetEventCallback
 func sdsGoSetEventCallback(address C.uintptr_t, callback C.SdsReply) {
-	performSilently(address, callback.inside, func(c *call) { c.setEvents(callback) })
+	performSilently(address, callback.inside, func(c *call) {
+		c.callback = callback
+		c.listen()
+		c.announce() // what happened while there was none
+	})
 }
 
 //export sdsGoSetHintProvider
@@ -80,20 +78,30 @@ func sdsGoSetHintProvider(address C.uintptr_t, provider C.SdsReply) {
 
 //export sdsGoCleanup
 func sdsGoCleanup(address C.uintptr_t, reply C.SdsReply) C.int {
-	h := handleOf(address)
-	if h == nil {
+	if !closeContext(address, reply.inside) {
 		return give(reply, refused(invalidContext), reply.inside)
 	}
+	return give(reply, answer{returned: C.RET_OK, status: C.RET_OK}, reply.inside)
+}
+
+// closeContext ends a context, and tells whether there was one that nobody else
+// is closing.
+func closeContext(address C.uintptr_t, inside C.uint64_t) bool {
+	h := handleOf(address)
+	if h == nil {
+		return false
+	}
 	c := h.context.Load()
-	if c == nil || !c.turn.Close(turn.Token(reply.inside)) {
-		return give(reply, refused(invalidContext), reply.inside)
+	if c == nil || !c.turn.Close(turn.Token(inside)) {
+		return false
 	}
 	h.context.Store(nil)
 	_ = contain(func() { // the context is gone either way
 		c.stop()
 		c.manager.Close()
+		c.spare.free()
 	})
-	return give(reply, answer{returned: C.RET_OK, status: C.RET_OK}, reply.inside)
+	return true
 }
 
 //export sdsGoReset
@@ -126,7 +134,9 @@ func sdsGoWrap(address C.uintptr_t, message unsafe.Pointer, size C.size_t, messa
 		}
 		buffer := payloads.Get().(*[]byte)
 		defer payloads.Put(buffer)
-		payload, err := c.wrap((*buffer)[:0], stringOf(channelID), stringOf(messageID), bytesOf(message, size))
+		payload, err := c.askingHints(func() ([]byte, error) {
+			return c.manager.Wrap((*buffer)[:0], stringOf(channelID), stringOf(messageID), bytesOf(message, size))
+		})
 		if err != nil {
 			return failed(wrapMessage, err)
 		}
@@ -183,7 +193,9 @@ func sdsGoMarkMet(address C.uintptr_t, messageIDs **C.char, count C.size_t, chan
 //export sdsGoStart
 func sdsGoStart(address C.uintptr_t, reply C.SdsReply) C.int {
 	return perform(startTasks, address, reply, func(c *call) answer {
-		c.start()
+		if err := c.start(); err != nil {
+			return failed(startTasks, err)
+		}
 		return done()
 	})
 }
@@ -206,22 +218,10 @@ func sdsGoRemoveChannel(address C.uintptr_t, channelID C.SdsText, reply C.SdsRep
 
 //export sdsGoSetPersistence
 func sdsGoSetPersistence(address C.uintptr_t, procedures unsafe.Pointer, userData C.uintptr_t, inside C.uint64_t, explanation **C.char) C.int {
-	c := begin(address, inside)
-	if c == nil {
-		return explained(C.SDS_ERR_INVALID_CONTEXT, "invalid context", explanation)
-	}
-	defer c.operation.End()
-	var err error
-	if panicked := contain(func() { err = c.setPersistence(procedures, uintptr(userData)) }); panicked != nil {
-		err = panicked
-	}
-	if err != nil {
-		return explained(C.int(core.StatusOf(err)), reason(err), explanation)
-	}
-	return C.SDS_OK
+	return operate(address, inside, explanation, func(c *call) error { return c.setPersistence(procedures, uintptr(userData)) })
 }
 
-func (c *call) setPersistence(procedures unsafe.Pointer, userData uintptr) error {
+func (c *context) setPersistence(procedures unsafe.Pointer, userData uintptr) error {
 	if procedures == nil {
 		return c.manager.SetBackend(nil)
 	}

@@ -19,11 +19,13 @@ import (
 // context is what a handle stands for: one manager and how its host is called
 // back.
 type context struct {
-	manager *core.Manager
-	turn    turn.Turn
-	events  C.SdsReply // the event callback, if its function is not 0; guarded by the turn
-	hints   hints
-	timer   timer
+	manager     *core.Manager
+	mostContent int // what the configuration allows
+	turn        turn.Turn
+	receivers
+	hints    hints
+	timer    timer
+	overhead atomic.Int64 // what the largest payload had beside its content
 }
 
 // handle outlives its context, for as long as the process does: its address
@@ -33,13 +35,13 @@ type handle struct {
 	context atomic.Pointer[context]
 }
 
-// issued holds the addresses of all handles. A value that the host passes is
-// looked up here before it is ever taken for a pointer: Go's runtime ends the
-// process when it finds a small number in one.
+// issued holds all handles by their addresses. A value that the host passes is
+// looked up here and is never taken for a pointer: Go's runtime ends the process
+// when it finds a small number in one.
 var issued = struct {
 	sync.RWMutex
-	pointers map[uintptr]unsafe.Pointer
-}{pointers: map[uintptr]unsafe.Pointer{}}
+	handles map[uintptr]*handle
+}{handles: map[uintptr]*handle{}}
 
 func newHandle(c *context) unsafe.Pointer {
 	h := &handle{}
@@ -48,7 +50,7 @@ func newHandle(c *context) unsafe.Pointer {
 	C.sdsRemember(address)
 	issued.Lock()
 	defer issued.Unlock()
-	issued.pointers[uintptr(address)] = address
+	issued.handles[uintptr(address)] = h
 	return address
 }
 
@@ -56,13 +58,8 @@ func newHandle(c *context) unsafe.Pointer {
 // out.
 func handleOf(address C.uintptr_t) *handle {
 	issued.RLock()
-	known, ok := issued.pointers[uintptr(address)]
-	issued.RUnlock()
-	if !ok {
-		return nil
-	}
-	h, _ := pointer.Restore(known).(*handle)
-	return h
+	defer issued.RUnlock()
+	return issued.handles[uintptr(address)]
 }
 
 // contextOf returns the context of an address, or nil when there is none (any

@@ -27,7 +27,7 @@ type hints struct {
 
 // setHints sets the provider, in turn: when it returns, the one before is not
 // called any more, and its user data may go.
-func (c *call) setHints(provider C.SdsReply) {
+func (c *context) setHints(provider C.SdsReply) {
 	if provider.function == 0 {
 		c.manager.SetHints(nil)
 		c.hints.provider.Store(nil)
@@ -37,15 +37,15 @@ func (c *call) setHints(provider C.SdsReply) {
 	c.manager.SetHints(func(_, messageID string) []byte { return c.hints.ask(messageID) })
 }
 
-// wrap is Wrap of the core, in turn where it may ask for hints.
-func (c *call) wrap(dst []byte, channelID, messageID string, content []byte) ([]byte, error) {
+// askingHints runs a wrap, in turn where it may ask for hints.
+func (c *call) askingHints(wrap func() ([]byte, error)) ([]byte, error) {
 	if c.hints.provider.Load() == nil {
 		c.hints.unordered.Add(1)
 		defer c.hints.unordered.Add(-1)
 	} else {
 		c.operation.Take()
 	}
-	return c.manager.Wrap(dst, channelID, messageID, content)
+	return wrap()
 }
 
 // ask asks the host where a message can be found. An answer of nil is not

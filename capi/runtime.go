@@ -11,7 +11,6 @@ package main
 import "C"
 
 import (
-	"log/slog"
 	"math"
 	"runtime/debug"
 )
@@ -26,7 +25,3 @@ func init() {
 	debug.SetGCPercent(100)
 	debug.SetMemoryLimit(math.MaxInt64)
 }
-
-// logger is told of defects and of what goes wrong without failing a call. It
-// is silent: stdout and stderr are the host's.
-var logger = slog.New(slog.DiscardHandler)

@@ -48,6 +48,24 @@ char *sdsAskHint(SdsReply provider, const char *id, size_t *size)
 	return hint;
 }
 
+void sdsHandle(SdsReply handler, const SdsEvent *event, uint64_t operation)
+{
+	uint64_t outer = insideOperation;
+
+	insideOperation = operation;
+	((SdsEventHandler)handler.function)(event, (void *)handler.userData);
+	insideOperation = outer;
+}
+
+void sdsLog(SdsReply handler, int level, const char *line, size_t size)
+{
+	const char *outer = sdsInside;
+
+	sdsInside = "libsds error: called from inside a log handler";
+	((SdsLogHandler)handler.function)(level, line, size, (void *)handler.userData);
+	sdsInside = outer;
+}
+
 /* Why a call cannot be let in, or NULL. */
 static const char *refusal(void)
 {
@@ -69,26 +87,65 @@ static int isOver(SdsCallBack callback, void *userData, int *status)
 	return callback == NULL;
 }
 
-void sdsExplain(char **error, const char *text, size_t size)
+void sdsGiveText(char **output, const char *text, size_t size)
 {
-	if (error == NULL)
+	if (output == NULL)
 		return;
-	*error = text == NULL ? NULL : malloc(size + 1);
-	if (*error == NULL)
+	*output = text == NULL ? NULL : malloc(size + 1);
+	if (*output == NULL)
 		return;
-	memcpy(*error, text, size);
-	(*error)[size] = '\0';
+	memcpy(*output, text, size);
+	(*output)[size] = '\0';
+}
+
+/* Whether a native call is over before it began, and then with which status.
+ * missing names an output that is NULL. */
+static int isRefused(const char *missing, char **error, int *status)
+{
+	const char *text = refusal();
+
+	if (error != NULL)
+		*error = NULL;
+	*status = forked ? SDS_ERR_FORKED : SDS_ERR_INVALID_ARGUMENT;
+	if (text == NULL)
+		text = missing;
+	if (text == NULL)
+		return 0;
+	sdsGiveText(error, text, strlen(text));
+	return 1;
+}
+
+/* What isRefused wants to know of an output, which is cleared. */
+static const char *clearPointer(void *output, const char *missing)
+{
+	void *nothing = NULL;
+
+	if (output == NULL)
+		return missing;
+	memcpy(output, &nothing, sizeof nothing);
+	return NULL;
+}
+
+static const char *clearBytes(SdsBytes output)
+{
+	if (output.size != NULL)
+		*output.size = 0;
+	if (clearPointer(output.data, "") != NULL)
+		return "libsds error: the output message is NULL";
+	return output.size == NULL ? "libsds error: the output messageLen is NULL" : NULL;
 }
 
 /* What an empty array points to is not looked at, and may be no pointer. */
 static void *pointerTo(const void *data, size_t size) { return size == 0 ? NULL : (void *)(uintptr_t)data; }
 
-static SdsReply replyTo(SdsCallBack callback, void *userData)
+static SdsReply replyOf(uintptr_t function, void *userData)
 {
-	SdsReply reply = {(uintptr_t)callback, (uintptr_t)userData, insideOperation};
+	SdsReply reply = {function, (uintptr_t)userData, insideOperation};
 
 	return reply;
 }
+
+static SdsReply replyTo(SdsCallBack callback, void *userData) { return replyOf((uintptr_t)callback, userData); }
 
 static SdsText textOf(const char *data)
 {
@@ -96,6 +153,8 @@ static SdsText textOf(const char *data)
 
 	return text;
 }
+
+/* The API of the replaced library. */
 
 void *SdsNewReliabilityManager(SdsCallBack callback, void *userData)
 {
@@ -120,10 +179,8 @@ void SdsSetEventCallback(void *ctx, SdsCallBack callback, void *userData)
 
 void SdsSetRetrievalHintProvider(void *ctx, SdsRetrievalHintProvider callback, void *userData)
 {
-	SdsReply provider = {(uintptr_t)callback, (uintptr_t)userData, insideOperation};
-
 	if (refusal() == NULL)
-		sdsGoSetHintProvider((uintptr_t)ctx, provider);
+		sdsGoSetHintProvider((uintptr_t)ctx, replyOf((uintptr_t)callback, userData));
 }
 
 int SdsCleanupReliabilityManager(void *ctx, SdsCallBack callback, void *userData)
@@ -192,15 +249,257 @@ int SdsRemoveChannel(void *ctx, const char *channelId, SdsCallBack callback, voi
 	return sdsGoRemoveChannel((uintptr_t)ctx, textOf(channelId), replyTo(callback, userData));
 }
 
+/* The native API. */
+
+const char *SdsVersion(void) { return SDS_VERSION; }
+
+uint32_t SdsAbiVersion(void) { return SDS_ABI_VERSION; }
+
+const char *SdsStatusString(int status)
+{
+	switch (status) {
+	case SDS_OK:
+		return "done";
+	case SDS_ERR:
+		return "the call was not carried out";
+	case SDS_ERR_MISSING_CALLBACK:
+		return "the callback is missing";
+	case SDS_ERR_INVALID_ARGUMENT:
+		return "invalid argument";
+	case SDS_ERR_OUT_OF_MEMORY:
+		return "out of memory";
+	case SDS_ERR_INTERNAL:
+		return "internal error";
+	case SDS_ERR_SERIALIZATION:
+		return "a message cannot be encoded";
+	case SDS_ERR_DESERIALIZATION:
+		return "not an SDS message";
+	case SDS_ERR_MESSAGE_TOO_LARGE:
+		return "message too large";
+	case SDS_ERR_PERSISTENCE:
+		return "persistence failed";
+	case SDS_ERR_LIMIT_EXCEEDED:
+		return "limit exceeded";
+	case SDS_ERR_INVALID_CONTEXT:
+		return "invalid context";
+	case SDS_ERR_FORKED:
+		return "used in a forked child process";
+	}
+	return "unknown status";
+}
+
 void SdsFree(void *p) { free(p); }
+
+#define END_OF(member) (offsetof(SdsOptions, member) + sizeof(((SdsOptions *)0)->member))
+
+/* Copies what the host's options have of what this library knows; the rest is 0. */
+static void readOptions(const SdsOptions *host, SdsOptions *options)
+{
+	size_t size = host == NULL ? 0 : host->size;
+
+	memset(options, 0, sizeof *options);
+#define READ(member)                                                                                                   \
+	do {                                                                                                           \
+		if (END_OF(member) <= size)                                                                            \
+			options->member = host->member;                                                                \
+	} while (0)
+	READ(participantId);
+	READ(configJson);
+	READ(persistence);
+	READ(persistenceUserData);
+	READ(eventHandler);
+	READ(eventUserData);
+	READ(hintProvider);
+	READ(hintUserData);
+#undef READ
+}
+
+int SdsOpen(const SdsOptions *options, void **ctx, char **error)
+{
+	SdsOptions host;
+	SdsOptionsRead read;
+	uintptr_t address = 0;
+	int status;
+	const char *missing = clearPointer(ctx, "libsds error: the output ctx is NULL");
+
+	if (missing == NULL && options != NULL && options->size < END_OF(size))
+		missing = "libsds error: the size of SdsOptions is not set: it should be sizeof(SdsOptions)";
+	if (isRefused(missing, error, &status))
+		return status;
+	readOptions(options, &host);
+	read.participantId = textOf(host.participantId);
+	read.configJson = textOf(host.configJson);
+	read.persistence = (void *)(uintptr_t)host.persistence;
+	read.persistenceUserData = (uintptr_t)host.persistenceUserData;
+	read.eventHandler = replyOf((uintptr_t)host.eventHandler, host.eventUserData);
+	read.hintProvider = replyOf((uintptr_t)host.hintProvider, host.hintUserData);
+	status = sdsGoOpenNative(read, &address, error);
+	*ctx = (void *)address;
+	return status;
+}
+
+int SdsClose(void *ctx)
+{
+	int status;
+
+	return isRefused(NULL, NULL, &status) ? status : sdsGoClose((uintptr_t)ctx, insideOperation);
+}
+
+int SdsSetEventHandler(void *ctx, SdsEventHandler handler, void *userData)
+{
+	int status;
+
+	if (isRefused(NULL, NULL, &status))
+		return status;
+	return sdsGoSetEventHandler((uintptr_t)ctx, replyOf((uintptr_t)handler, userData));
+}
+
+int SdsWrap(void *ctx, const char *channelId, const char *messageId, const void *content, size_t contentLen,
+	    uint8_t **message, size_t *messageLen, char **error)
+{
+	SdsBytes output = {message, messageLen};
+	int status;
+
+	if (isRefused(clearBytes(output), error, &status))
+		return status;
+	return sdsGoWrapNative((uintptr_t)ctx, textOf(channelId), textOf(messageId), pointerTo(content, contentLen),
+			       contentLen, output, insideOperation, error);
+}
+
+int SdsWrapSync(void *ctx, const char *channelId, uint8_t **message, size_t *messageLen, char **error)
+{
+	SdsBytes output = {message, messageLen};
+	int status;
+
+	if (isRefused(clearBytes(output), error, &status))
+		return status;
+	return sdsGoWrapSync((uintptr_t)ctx, textOf(channelId), output, insideOperation, error);
+}
+
+int SdsWrapEphemeral(void *ctx, const char *channelId, const char *messageId, const void *content, size_t contentLen,
+		     uint8_t **message, size_t *messageLen, char **error)
+{
+	SdsBytes output = {message, messageLen};
+	int status;
+
+	if (isRefused(clearBytes(output), error, &status))
+		return status;
+	return sdsGoWrapEphemeral((uintptr_t)ctx, textOf(channelId), textOf(messageId), pointerTo(content, contentLen),
+				  contentLen, output, insideOperation, error);
+}
+
+int SdsUnwrap(void *ctx, const void *message, size_t messageLen, SdsUnwrapped **result, char **error)
+{
+	int status;
+
+	if (isRefused(clearPointer(result, "libsds error: the output result is NULL"), error, &status))
+		return status;
+	return sdsGoUnwrapNative((uintptr_t)ctx, pointerTo(message, messageLen), messageLen, result, insideOperation,
+				 error);
+}
+
+int SdsMarkMet(void *ctx, const char *channelId, const char *const *messageIds, size_t count, char **error)
+{
+	int status;
+
+	if (isRefused(NULL, error, &status))
+		return status;
+	return sdsGoMarkMetNative((uintptr_t)ctx, textOf(channelId), pointerTo(messageIds, count), count,
+				  insideOperation, error);
+}
+
+int SdsEnsureChannel(void *ctx, const char *channelId, char **error)
+{
+	int status;
+
+	if (isRefused(NULL, error, &status))
+		return status;
+	return sdsGoEnsureChannel((uintptr_t)ctx, textOf(channelId), insideOperation, error);
+}
+
+int SdsDropChannel(void *ctx, const char *channelId, char **error)
+{
+	int status;
+
+	if (isRefused(NULL, error, &status))
+		return status;
+	return sdsGoDropChannel((uintptr_t)ctx, textOf(channelId), insideOperation, error);
+}
+
+int SdsReset(void *ctx, char **error)
+{
+	int status;
+
+	if (isRefused(NULL, error, &status))
+		return status;
+	return sdsGoResetNative((uintptr_t)ctx, insideOperation, error);
+}
+
+int SdsStart(void *ctx, char **error)
+{
+	int status;
+
+	if (isRefused(NULL, error, &status))
+		return status;
+	return sdsGoStartNative((uintptr_t)ctx, insideOperation, error);
+}
+
+int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error)
+{
+	int64_t next = 0;
+	int status;
+
+	if (!isRefused(NULL, error, &status))
+		status = sdsGoTick((uintptr_t)ctx, nowUnixMs, &next, insideOperation, error);
+	if (nextUnixMs != NULL)
+		*nextUnixMs = next;
+	return status;
+}
+
+static const char noJson[] = "libsds error: the output json is NULL";
+
+int SdsChannels(void *ctx, char **json, char **error)
+{
+	int status;
+
+	if (isRefused(clearPointer(json, noJson), error, &status))
+		return status;
+	return sdsGoChannels((uintptr_t)ctx, json, insideOperation, error);
+}
+
+int SdsInspect(void *ctx, const char *channelId, char **json, char **error)
+{
+	int status;
+
+	if (isRefused(clearPointer(json, noJson), error, &status))
+		return status;
+	return sdsGoInspect((uintptr_t)ctx, textOf(channelId), json, insideOperation, error);
+}
+
+int SdsStats(void *ctx, char **json, char **error)
+{
+	int status;
+
+	if (isRefused(clearPointer(json, noJson), error, &status))
+		return status;
+	return sdsGoStats((uintptr_t)ctx, json, insideOperation, error);
+}
+
+int SdsSetLogHandler(SdsLogHandler handler, int level, void *userData)
+{
+	int status;
+
+	if (isRefused(NULL, NULL, &status))
+		return status;
+	return sdsGoSetLogHandler(replyOf((uintptr_t)handler, userData), level);
+}
 
 int SdsSetPersistence(void *ctx, const SdsPersistence *persistence, void *userData, char **error)
 {
-	const char *text = refusal();
+	int status;
 
-	sdsExplain(error, text, text == NULL ? 0 : strlen(text));
-	if (text != NULL)
-		return forked ? SDS_ERR_FORKED : SDS_ERR_INVALID_ARGUMENT;
+	if (isRefused(NULL, error, &status))
+		return status;
 	return sdsGoSetPersistence((uintptr_t)ctx, (void *)(uintptr_t)persistence, (uintptr_t)userData, insideOperation,
 				   error);
 }

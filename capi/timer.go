@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,15 +13,49 @@ import (
 type timer struct {
 	mu     sync.Mutex
 	runner *core.Runner // nil before the start
+	driven bool         // the host ticks instead
 }
 
+// errDriven is a context with two clocks.
+var errDriven = errors.New("the host's loop and the library's timer exclude each other")
+
 // start runs the periodic tasks until stop. Starting twice is the same as once.
-func (c *context) start() {
+func (c *context) start() error {
 	c.timer.mu.Lock()
 	defer c.timer.mu.Unlock()
+	if c.timer.driven {
+		return fmt.Errorf("%w: SdsTick drives this context: %w", core.ErrInvalidArgument, errDriven)
+	}
 	if c.timer.runner == nil {
 		c.timer.runner = core.StartRunner(core.WallClock, c.tick)
 	}
+	return nil
+}
+
+// latestTick is the end of the year 9999. What lies beyond is no count of
+// milliseconds.
+const latestTick = 253402300799999
+
+// tickForHost runs what is due, for a host with a loop of its own.
+func (c *context) tickForHost(now int64) (next int64, err error) {
+	if now < 0 || now > latestTick {
+		return 0, fmt.Errorf("%w: the time is %d, which is not from 0 to %d, milliseconds since 1970", core.ErrInvalidArgument, now, latestTick)
+	}
+	if err := c.drive(); err != nil {
+		return 0, err
+	}
+	return c.manager.Tick(now), nil
+}
+
+// drive notes that the host ticks.
+func (c *context) drive() error {
+	c.timer.mu.Lock()
+	defer c.timer.mu.Unlock()
+	if c.timer.runner != nil {
+		return fmt.Errorf("%w: the library's timer was started for this context: %w", core.ErrInvalidArgument, errDriven)
+	}
+	c.timer.driven = true
+	return nil
 }
 
 // stop ends the timer. A tick under way may be what calls it.
@@ -37,14 +73,12 @@ const tickAgain = time.Second
 // tick runs what is due, as an operation that nobody waits for.
 func (c *context) tick(now int64) (next int64) {
 	next = now + tickAgain.Milliseconds()
-	operation := c.turn.Begin(0)
-	if operation == nil {
-		return next // the context is being cleaned up
+	one := &call{context: c}
+	if !c.turn.Begin(&one.operation, 0) {
+		return next // the context is being closed
 	}
-	defer operation.End()
-	one := &call{context: c, operation: operation}
+	defer one.operation.End()
 	_ = contain(func() { next = c.manager.Tick(now) }) // there is nobody to tell but the log
-	operation.Take()
-	_ = contain(one.announce)
+	one.settle()
 	return next
 }

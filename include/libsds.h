@@ -2,67 +2,90 @@
  * @file libsds.h
  * @brief End-to-end reliability for group messaging (SDS), version 0.1.0.
  *
- * The host gives every outgoing message to SdsWrapOutgoingMessage and broadcasts
- * what it gets; it gives every payload that its transport receives to
- * SdsUnwrapReceivedMessage. The library notices what was lost, asks for it, and
- * tells the host through events. Nothing is sent by the library itself.
+ * The host gives every outgoing message to SdsWrap and broadcasts what it gets; it
+ * gives every payload that its transport receives to SdsUnwrap. The library notices
+ * what was lost, asks for it, and tells the host through events. Nothing is sent by
+ * the library itself.
  *
- * The first eleven functions are those of nim-sds' libsds, with the same names,
- * types and meaning; docs/compat.md lists what differs. What follows them is this
- * library's own.
+ * There are two APIs on the same contexts. The native one (SdsOpen to SdsClose) takes
+ * and gives bytes and structs, and is what a new host should use. The eleven functions
+ * with callbacks at the end are those of nim-sds' libsds, with the same names, types
+ * and meaning, for hosts that were written for it; docs/compat.md lists what differs.
+ * A context made with one can be used with the other.
  *
  * @section contexts Contexts
- * A context is one participant with its channels, made by a constructor and
- * ended by SdsCleanupReliabilityManager. Its address is never used again for
- * another one while the process lives: a context that was cleaned up, one that
- * never was, and NULL are an error ("libsds error: invalid context"), not a
- * crash. That takes about a quarter of a kilobyte for each context that ever was.
- * Channels come into being with the first message sent or received in them. Their
- * state is in memory, and outlives the process only where something keeps it; see
- * Persistence.
+ * A context is one participant with its channels, made by SdsOpen (or by a constructor
+ * of the replaced library) and ended by SdsClose (or SdsCleanupReliabilityManager). Its
+ * address is never used again for another one while the process lives: a context that
+ * was closed, a pointer that never was one, and NULL are an error
+ * (SDS_ERR_INVALID_CONTEXT), not a crash. That takes about a quarter of a kilobyte for
+ * each context that ever was. Channels come into being with the first message sent or
+ * received in them. Their state is in memory, and outlives the process only where
+ * something keeps it; see Persistence.
  *
  * @section threads Threads
- * Every function may be called from any thread at any time, from inside
- * callbacks too. A function works on its caller's thread; operations on different
- * channels run side by side. After SdsStartPeriodicTasks, the events of the timers
- * come on a thread of the library.
+ * Every function may be called from any thread at any time, from inside event and
+ * result callbacks too. A function works on its caller's thread; operations on
+ * different channels run side by side. Time passes for a context in one of two ways:
+ * on a thread of the library, after SdsStart, or where the host calls SdsTick. Without
+ * either, nothing is sent again, asked for or given up.
  *
  * @section callbacks Callbacks
- * A function that takes a callback calls it exactly once, on the calling thread,
- * before it returns. The events of an operation come before its result, in their
- * order and in that of the operations; another call on the same context may be the
- * one that delivers them, on its thread. Callbacks of one context never run at the
+ * The events of an operation come before it returns (or before its result callback), in
+ * their order and in that of the operations; another call on the same context may be
+ * the one that delivers them, on its thread. Callbacks of one context never run at the
  * same time as each other, whatever threads they are on; the retrieval hint provider
- * counts as one.
+ * counts as one. A function that takes a result callback calls it exactly once, on the
+ * calling thread, before it returns.
  *
- * A callback may call any function of any context, also
- * SdsCleanupReliabilityManager of its own, and two threads whose callbacks call
- * into each other's context do not deadlock. While such a nested call has to wait
- * for another thread's callback, a third thread's callback of the outer context
- * may run in between; no two of them ever execute at once. What a callback must
- * not do is wait for another thread that is itself in a call on its context.
+ * A context can have two receivers of events: a handler (SdsSetEventHandler, SdsOptions)
+ * that is given structs, and a callback (SdsSetEventCallback) that is given JSON. If
+ * both are set, each event goes to the callback and then to the handler.
  *
- * A hint provider may call nothing: it runs while its channel is locked. Calls
- * from inside it fail with "libsds error: called from inside a retrieval hint
- * provider". The same holds for persistence procedures, a few functions aside; see
- * Persistence. Callbacks, providers and procedures must return; they must not throw
- * C++ exceptions, longjmp or end their thread.
+ * A callback may call any function of any context, also SdsClose of its own, and two
+ * threads whose callbacks call into each other's context do not deadlock. While such a
+ * nested call has to wait for another thread's callback, a third thread's callback of
+ * the outer context may run in between; no two of them ever execute at once. What a
+ * callback must not do is wait for another thread that is itself in a call on its
+ * context.
+ *
+ * Three kinds of callbacks run while something is locked and may call next to nothing:
+ * the hint provider and the log handler nothing but SdsFree, SdsVersion, SdsAbiVersion
+ * and SdsStatusString; persistence procedures these and the four functions that are
+ * meant for them. Any other call fails at once, and the error names where it came from:
+ * "libsds error: called from inside a retrieval hint provider". Nothing deadlocks.
+ *
+ * Callbacks, handlers, providers and procedures must return; they must not throw C++
+ * exceptions, longjmp or end their thread.
  *
  * @section memory Memory
- * What the host passes is read during the call and copied where it is kept. Ids
- * and configurations are strings, UTF-8, and end with a NUL.
- * Texts that callbacks get are the library's and end with a NUL that their length
- * does not count. A result stays readable for at least 1 s after its callback
- * returned (100 ms where more than 256 MiB of results are held); an event only
- * during its callback.
+ * What the host passes is read during the call and copied where it is kept: contents,
+ * payloads and structs are the host's again when the function returns.
+ *
+ * What a native function returns through a pointer (a message, an SdsUnwrapped, a text)
+ * is one block of memory that is the host's from then on, and is freed with one call of
+ * SdsFree, on any thread and at any time, also after the context was closed. When a
+ * function fails, its outputs are NULL and 0. An SdsEvent and everything that it points
+ * to is valid during its handler only. Texts that result callbacks get are the library's:
+ * they stay readable for at least 1 s after the callback returned (100 ms where more than
+ * 256 MiB of them are held); an event's JSON only during its callback.
+ *
+ * Lengths do not count the NUL that ends a string. Bytes of length 0 are NULL.
+ *
+ * @section ids Ids and strings
+ * Ids of participants, channels and messages are UTF-8, not empty (that of a participant
+ * may be), at most maxIdBytes long, and compared byte by byte. A peer may have put a NUL
+ * into one, which no C string can hold: native functions and persistence procedures show
+ * each such NUL as the two bytes C0 80, which UTF-8 never has, and take them back, so to
+ * the host an id is a key like any other. (The JSON of events and results has \\u0000.)
  *
  * @section persistence Persistence
  * A participant that restarts without its state sends with a clock that went back,
  * delivers again what it had, and forgets what nobody has acknowledged yet. The key
  * storePath of the configuration has the library keep everything itself, in a file
  * that serves one context at a time, without a line of the host's code. A host with a
- * database of its own gives the library procedures over it instead
- * (SdsSetPersistence). The rest of this section is about these.
+ * database of its own gives the library procedures over it instead (SdsOptions,
+ * SdsSetPersistence). The rest of this section is about these.
  *
  * What is kept of a channel is a meta, which is small, complete and replaced as a
  * whole, its log of up to maxMessageHistory messages, and retrieval hints for
@@ -95,8 +118,9 @@
  * the context may be running meanwhile on another thread.
  *
  * Calling back. From inside a procedure only SdsLoadMeta, SdsLoadMessage,
- * SdsLoadHint, SdsFail and SdsFree may be called; any other function fails with
- * "libsds error: called from inside a persistence procedure". A procedure may have
+ * SdsLoadHint and SdsFail may be called, beside what may be called anywhere (see
+ * Callbacks); any other function fails with "libsds error: called from inside a
+ * persistence procedure". A procedure may have
  * another thread do its work and wait for it, and that one may call these four for
  * it; but it must not wait for a thread that is itself in another call of the
  * library.
@@ -104,26 +128,44 @@
  * Ownership. Memory never changes owner: what a procedure is passed is valid until
  * it returns, and what it passes is copied at once.
  *
- * Ids. An id is UTF-8 and a peer may have put a NUL into one, which no C string can
- * hold. Procedures are given each such NUL as the two bytes C0 80, which UTF-8 never
- * has, and SdsLoadHint takes them back: to the host an id is a key like any other.
- *
  * @section errors Errors
- * Of the functions that take a callback, each returns, the first that applies,
- * - RET_ERR in a forked child and from inside a hint provider or a persistence
- *   procedure; a callback gets RET_ERR and a text that says so;
+ * A native function returns an SdsStatus, SDS_OK or what kind of thing went wrong;
+ * SdsStatusString names it. Where it has a parameter `error`, which may be NULL, that
+ * receives NULL or a text in UTF-8 for people, which says what was wrong with which
+ * argument, channel or key, to be freed with SdsFree. The texts begin with
+ * "libsds error: "; their wording may change, the numbers of the statuses never do.
+ *
+ *   | status                    | meaning                                              |
+ *   |---------------------------|------------------------------------------------------|
+ *   | SDS_ERR_INVALID_ARGUMENT  | an argument or a key of the configuration, or a call at a wrong moment: from inside a procedure, SdsTick after SdsStart, a channel that is not known |
+ *   | SDS_ERR_OUT_OF_MEMORY     | no memory for the result; an operation took effect   |
+ *   | SDS_ERR_INTERNAL          | a defect of the library                              |
+ *   | SDS_ERR_SERIALIZATION     | frozen; does not occur                               |
+ *   | SDS_ERR_DESERIALIZATION   | not an SDS message: deliver the payload as it is     |
+ *   | SDS_ERR_MESSAGE_TOO_LARGE | content over maxContentBytes                         |
+ *   | SDS_ERR_PERSISTENCE       | the store or a procedure failed                      |
+ *   | SDS_ERR_LIMIT_EXCEEDED    | a configured limit                                   |
+ *   | SDS_ERR_INVALID_CONTEXT   | the context was closed, never was one, or is NULL    |
+ *   | SDS_ERR_FORKED            | called in a child of fork()                          |
+ *
+ * Of several things that are wrong with a call, the first that applies is reported:
+ * a forked child, a call from inside something that may not call, an output that is
+ * NULL, the context, the other arguments in their order, the operation itself.
+ *
+ * Of the functions that take a result callback, each returns, the first that applies,
+ * - RET_ERR in a forked child and from inside what may not call; a callback gets RET_ERR
+ *   and a text that says so;
  * - RET_MISSING_CALLBACK when the callback is NULL; nothing else happened;
  * - RET_ERR when its arguments are wrong; the callback gets RET_ERR and a text
  *   that begins with "libsds error: ";
  * - RET_OK otherwise. The callback gets RET_OK and the result, or RET_ERR and a
  *   text such as "error processing WRAP_MESSAGE request: reMessageTooLarge". The
  *   request is WRAP_MESSAGE, UNWRAP_MESSAGE, MARK_DEPENDENCIES_MET,
- *   RESET_RELIABILITY_MANAGER or REMOVE_CHANNEL (START_PERIODIC_TASKS does not
- *   fail today), the error one of
+ *   RESET_RELIABILITY_MANAGER, START_PERIODIC_TASKS or REMOVE_CHANNEL, the error one of
  *
  *   | error                  | meaning                                              |
  *   |------------------------|------------------------------------------------------|
- *   | reInvalidArgument      | empty content, unknown channel, an id that is too long or not UTF-8 (": " and which one follow) |
+ *   | reInvalidArgument      | empty content, unknown channel, an id that is too long or not UTF-8 (": " and which one follow), timers of a context that SdsTick drives |
  *   | reOutOfMemory          | no memory for the result; the operation took effect  |
  *   | reInternalError        | a defect of the library; ": " and details follow     |
  *   | reSerializationError   | frozen; does not occur                               |
@@ -132,10 +174,19 @@
  *   | rePersistenceError     | the store failed; ": " and its words follow, or what is damaged of what it kept |
  *   | reLimitExceeded        | a configured limit; ": " and which one follow        |
  *
+ * @section logs Logs, counters, inspection
+ * The library writes nothing to stdout or stderr. What it does and what goes wrong
+ * without failing a call goes to a log handler if one is set (SdsSetLogHandler): lines
+ * that name operation, channel and message id, never content. Counters and gauges come
+ * from SdsStats (docs/metrics.md lists them), and what a channel holds, and why a message
+ * is not delivered, from SdsInspect.
+ *
  * @section fork Fork
  * A child of fork() cannot use the library, not even contexts of its own: every
- * function fails at once with "libsds error: used in a forked child process".
- * SdsFree still works, exec() is fine, and so is the parent. A child forked inside a
+ * function fails at once with SDS_ERR_FORKED or RET_ERR and "libsds error: used in a
+ * forked child process".
+ * SdsFree, SdsVersion, SdsAbiVersion and SdsStatusString still work, exec() is fine, and
+ * so is the parent. A child forked inside a
  * callback or a procedure must end there, with exec() or _exit(): there is nothing to
  * return to. A child that lives on without exec() keeps the files in use that its
  * parent had opened with storePath.
@@ -153,18 +204,22 @@
  * miss it, and should call waitpid(). Threads that a callback of the timers creates
  * inherit the mask.
  *
- * dlclose() is harmless and unloads nothing. The library writes nothing to stdout or
- * stderr, a crash inside a callback aside: that ends in a report of the Go runtime
- * unless the host handles the signal. GOGC and GOMEMLIMIT in the environment do not
+ * dlclose() is harmless and unloads nothing. A crash inside a callback ends in a report
+ * of the Go runtime on stderr unless the host handles the signal. GOGC and GOMEMLIMIT in the environment do not
  * reach it; GODEBUG, GOMAXPROCS and GOTRACEBACK do.
  *
  * @section versions Versions
- * The SONAME, libsds.so.1, changes when the ABI breaks. Functions are only added
- * within it; each says since when it is there.
+ * The SONAME, libsds.so.1, and SdsAbiVersion change when the ABI breaks. Within it
+ * functions, events, statuses and keys are only added, and each function says since when
+ * it is there. Structs that begin with `size` may grow at their ends: who fills one in
+ * sets `size` to its sizeof, and what lies beyond that counts as zero; who reads one
+ * looks at no member that lies beyond its `size`. A host ignores types of events that it
+ * does not know.
  *
  * @section configuration Configuration
  * A JSON object; every key is optional. A key that is not listed, a value of the
- * wrong type and one out of range are errors that name the key and what it takes.
+ * wrong type and one out of range are errors that name the key, what was given and what
+ * it takes.
  * A context made without a configuration takes that of the environment variable
  * SDS_CONFIG, if set, as getenv() finds it at that moment.
  *
@@ -177,7 +232,7 @@
  *   | resendIntervalMs           | 60000      | unacknowledged for so long: sent again      |
  *   | maxResendAttempts          | 5          | and given up after so many times            |
  *   | syncMessageIntervalMs      | 30000      | between periodic_sync events                |
- *   | bufferSweepIntervalMs      | 60000      | between looks for what to resend            |
+ *   | bufferSweepIntervalMs      | 60000      | between looks for what to resend or give up |
  *   | repairTMinMs, repairTMaxMs | 30000, 300000 | range of the delay before asking for repair |
  *   | numResponseGroups          | 1          | groups that share the work of answering     |
  *   | maxRepairRequests          | 3          | repairs that one message asks for           |
@@ -214,6 +269,694 @@ extern "C" {
 /** The version of this header. */
 #define SDS_VERSION "0.1.0"
 
+/** The version of the ABI that this header declares: the number in the SONAME. */
+#define SDS_ABI_VERSION 1
+
+/* ---- versions, statuses, memory ------------------------------------------- */
+
+/**
+ * What native functions return; see Errors. The numbers are frozen.
+ */
+typedef enum {
+    /** Done. */
+    SDS_OK = 0,
+    /** As RET_ERR; no native function returns it. */
+    SDS_ERR = 1,
+    /** As RET_MISSING_CALLBACK; no native function returns it. */
+    SDS_ERR_MISSING_CALLBACK = 2,
+    /** An argument is wrong, or the call comes at a wrong moment. */
+    SDS_ERR_INVALID_ARGUMENT = 10,
+    /** No memory. */
+    SDS_ERR_OUT_OF_MEMORY = 11,
+    /** A defect of the library. */
+    SDS_ERR_INTERNAL = 12,
+    /** Frozen; does not occur. */
+    SDS_ERR_SERIALIZATION = 13,
+    /** Not an SDS message. */
+    SDS_ERR_DESERIALIZATION = 14,
+    /** Content over maxContentBytes. */
+    SDS_ERR_MESSAGE_TOO_LARGE = 15,
+    /** The store or a persistence procedure failed. */
+    SDS_ERR_PERSISTENCE = 16,
+    /** A configured limit. */
+    SDS_ERR_LIMIT_EXCEEDED = 17,
+    /** The context was closed, never was one, or is NULL. */
+    SDS_ERR_INVALID_CONTEXT = 20,
+    /** Called in a child of fork(). */
+    SDS_ERR_FORKED = 21
+} SdsStatus;
+
+/**
+ * Tells which library was loaded. Like the three functions that follow, it works
+ * anywhere: on any thread, inside procedures and handlers, and in a forked child.
+ *
+ * @return The version of the library, such as "1.2.3", for as long as the process lives.
+ * @since 0.1.0
+ */
+const char *SdsVersion(void);
+
+/**
+ * Tells which ABI the loaded library has. A host that loads it by name compares this
+ * with SDS_ABI_VERSION.
+ *
+ * @return The number in the SONAME.
+ * @since 0.1.0
+ */
+uint32_t SdsAbiVersion(void);
+
+/**
+ * Says what a status means.
+ *
+ * @param status An SdsStatus, or any other number.
+ * @return A few words in English such as "not an SDS message", for as long as the
+ *         process lives; never NULL.
+ * @since 0.1.0
+ */
+const char *SdsStatusString(int status);
+
+/**
+ * Frees what a function of the library gave the caller to free.
+ *
+ * @param p The memory; NULL is fine.
+ * @since 0.1.0
+ */
+void SdsFree(void *p);
+
+/* ---- messages and events ---------------------------------------------------- */
+
+/** What a message is for. */
+typedef enum {
+    /** It has a content, and is delivered in causal order. */
+    SDS_KIND_CONTENT = 1,
+    /** It has none: it tells and asks what a message would. */
+    SDS_KIND_SYNC = 2,
+    /** It is delivered at once or lost, and leaves no trace. */
+    SDS_KIND_EPHEMERAL = 3
+} SdsKind;
+
+/** A message that another one cites. */
+typedef struct {
+    /** Its id. */
+    const char *messageId;
+    /** What the host of a peer said about where it can be fetched; NULL if nothing. */
+    const uint8_t *hint;
+    /** The length of the hint. */
+    size_t hintLen;
+    /** Who sent it; "" when that is not known. */
+    const char *senderId;
+} SdsDependency;
+
+/** A received message, in one block that SdsFree frees. */
+typedef struct {
+    /** The size of this struct as the library was compiled with it. */
+    uint32_t size;
+    /** An SdsKind. */
+    uint32_t kind;
+    /** The content; NULL for a sync message. */
+    const uint8_t *content;
+    /** Its length in bytes. */
+    size_t contentLen;
+    /** The channel. */
+    const char *channelId;
+    /** The message. */
+    const char *messageId;
+    /** Who sent it; "" when not named. */
+    const char *senderId;
+    /** Its logical time, in the unit of its sender; 0 for an ephemeral message. */
+    uint64_t lamport;
+    /** 1 when it was delivered before, else 0. */
+    uint32_t duplicate;
+    /** 1 when it waits for others: SDS_EVENT_MESSAGE_READY comes when it is delivered. */
+    uint32_t buffered;
+    /** What it waits for; NULL if nothing. */
+    const SdsDependency *missing;
+    /** How many there are. */
+    size_t missingCount;
+} SdsUnwrapped;
+
+/** The types of events; see SdsEvent for what each holds. */
+typedef enum {
+    /** A message was delivered, in causal order. */
+    SDS_EVENT_MESSAGE_READY = 1,
+    /** An own message was acknowledged. */
+    SDS_EVENT_MESSAGE_SENT = 2,
+    /** A message waits for others. */
+    SDS_EVENT_MISSING_DEPENDENCIES = 3,
+    /** It is time to say something. */
+    SDS_EVENT_PERIODIC_SYNC = 4,
+    /** Broadcast this answer to a peer who asked. */
+    SDS_EVENT_REPAIR_READY = 5,
+    /** Broadcast this own message again: nobody acknowledged it. */
+    SDS_EVENT_RESEND_READY = 6,
+    /** An own message was given up: nobody acknowledged it. */
+    SDS_EVENT_DELIVERY_FAILED = 7,
+    /** A message was delivered without others that never came. */
+    SDS_EVENT_DEPENDENCIES_LOST = 8
+} SdsEventType;
+
+/**
+ * Something that a channel announces. What a type does not have is NULL or 0.
+ *
+ *   | type                           | members, beside channelId and messageId            |
+ *   |--------------------------------|-----------------------------------------------------|
+ *   | SDS_EVENT_MESSAGE_READY        | message: the content, if the message had been buffered |
+ *   | SDS_EVENT_MESSAGE_SENT         |                                                     |
+ *   | SDS_EVENT_MISSING_DEPENDENCIES | deps                                                |
+ *   | SDS_EVENT_PERIODIC_SYNC        | channelIds: where there is something to say; not channelId, messageId |
+ *   | SDS_EVENT_REPAIR_READY         | message: the payload to broadcast                   |
+ *   | SDS_EVENT_RESEND_READY         | message: the payload to broadcast; attempts: which one this is |
+ *   | SDS_EVENT_DELIVERY_FAILED      | attempts: how many there were                       |
+ *   | SDS_EVENT_DEPENDENCIES_LOST    | deps                                                |
+ */
+typedef struct {
+    /** The size of this struct as the library was compiled with it. */
+    uint32_t size;
+    /** An SdsEventType. */
+    uint32_t type;
+    /** The channel. */
+    const char *channelId;
+    /** The message that the event is about. */
+    const char *messageId;
+    /** A content or a payload. */
+    const uint8_t *message;
+    /** Its length in bytes. */
+    size_t messageLen;
+    /** What the message lacks or lacked. */
+    const SdsDependency *deps;
+    /** How many there are. */
+    size_t depCount;
+    /** How often the message was sent again, without the first time. */
+    uint32_t attempts;
+    /** Channels, in the order of their ids. */
+    const char *const *channelIds;
+    /** How many there are. */
+    size_t channelCount;
+} SdsEvent;
+
+/**
+ * Receives the events of a context; see Callbacks.
+ *
+ * @param event    The event, with all it points to valid until the handler returns.
+ * @param userData What was passed beside the handler.
+ */
+typedef void (*SdsEventHandler)(const SdsEvent *event, void *userData);
+
+/* ---- what a host may provide ------------------------------------------------------ */
+
+/**
+ * Tells where a message can be fetched: bytes that mean something to the host and
+ * its peers, such as the hash that a store knows it by. They travel with every
+ * citation of the message and reach peers as "retrievalHint".
+ *
+ * Called while a message is wrapped, for each cited message without a hint, until
+ * it gives one. It must not call the library.
+ *
+ * @param messageId The message.
+ * @param hint      Receives memory from malloc(), which the library frees with
+ *                  free(), or stays NULL when there is no hint.
+ * @param hintLen   Receives its length, at most 4096; longer hints are not used.
+ * @param userData  What was passed beside the provider.
+ */
+typedef void (*SdsRetrievalHintProvider)(const char *messageId, char **hint, size_t *hintLen, void *userData);
+
+/**
+ * One call of a persistence procedure, for the functions that a procedure may call.
+ * It names the call and is not memory to look into. It is valid until the procedure
+ * returns; after that, and for any other value, those functions do nothing.
+ */
+typedef struct SdsCall SdsCall;
+
+/** A message that joins the log. */
+typedef struct {
+    /** Its id, a key within its channel. */
+    const char *messageId;
+    /** Its logical time. The log is ordered by it, and by the id where it is equal. */
+    int64_t lamport;
+    /** What to hand back to SdsLoadMessage. */
+    const uint8_t *message;
+    /** Its length in bytes. */
+    size_t messageLen;
+} SdsHistoryRecord;
+
+/**
+ * The procedures through which a host keeps channels; see Persistence.
+ *
+ * Each returns 0 if it did what it was asked to. Otherwise it may first say why with
+ * SdsFail; without that, the error is of the form "loadChannel returned 5". userData
+ * is what was passed beside the table.
+ *
+ * Set what lies beyond what you know of to zero, and `size` to sizeof(SdsPersistence).
+ * `loadChannel` and `dropChannel` must be set, and either `commit` or both of
+ * `saveChannelMeta` and `updateHistory`.
+ */
+typedef struct {
+    /** The size of this struct as the host was compiled with it. */
+    uint32_t size;
+
+    /**
+     * Replaces the meta of a channel.
+     *
+     * @param meta    The meta; its former value need not be kept.
+     * @param metaLen Its length, not 0.
+     */
+    int (*saveChannelMeta)(SdsCall *call, const char *channelId, const uint8_t *meta, size_t metaLen, void *userData);
+
+    /**
+     * Changes the log of a channel, all of it or nothing. A message to append that is
+     * there already replaces the one of the same id; one to evict that is not there is
+     * no error. The retrieval hint of an evicted message goes with it.
+     *
+     * @param append      The messages that join the log, NULL when there are none.
+     * @param appendCount How many there are.
+     * @param evict       The ids that leave the log, NULL when there are none. None is
+     *                    also in append.
+     * @param evictCount  How many there are; not both counts are 0.
+     */
+    int (*updateHistory)(SdsCall *call, const char *channelId, const SdsHistoryRecord *append, size_t appendCount,
+                         const char *const *evict, size_t evictCount, void *userData);
+
+    /**
+     * Hands over what is kept of a channel, with SdsLoadMeta, SdsLoadMessage and
+     * SdsLoadHint. To find nothing is a success: the channel is new.
+     */
+    int (*loadChannel)(SdsCall *call, const char *channelId, void *userData);
+
+    /**
+     * Forgets a channel: meta, log and hints. One that is not known is a success. It
+     * is called for channels that were not used since the start, too, but a reset can
+     * only name those that were.
+     */
+    int (*dropChannel)(SdsCall *call, const char *channelId, void *userData);
+
+    /**
+     * Keeps where a message of the log can be fetched, in place of what was kept of
+     * that before. May be NULL: hints are then asked for again after a restart.
+     *
+     * @param messageId The message.
+     * @param hint      The hint.
+     * @param hintLen   Its length, from 1 to 4096.
+     */
+    int (*setRetrievalHint)(SdsCall *call, const char *channelId, const char *messageId, const uint8_t *hint,
+                            size_t hintLen, void *userData);
+
+    /**
+     * saveChannelMeta and updateHistory in one transaction. May be NULL; if it is set,
+     * the two are not called. append and evict may both be empty here.
+     */
+    int (*commit)(SdsCall *call, const char *channelId, const uint8_t *meta, size_t metaLen,
+                  const SdsHistoryRecord *append, size_t appendCount, const char *const *evict, size_t evictCount,
+                  void *userData);
+} SdsPersistence;
+
+/* ---- contexts ---------------------------------------------------------------- */
+
+/**
+ * What a context is made of. Set it to zero, `size` to its sizeof, and then what there
+ * is to set.
+ */
+typedef struct {
+    /** The size of this struct as the host was compiled with it. */
+    uint32_t size;
+    /**
+     * Names this participant to its peers, the same after every restart; NULL or ""
+     * switches repairs (SDS-R) off.
+     */
+    const char *participantId;
+    /** See Configuration; NULL or "" takes SDS_CONFIG or defaults. */
+    const char *configJson;
+    /** What keeps the channels, copied; NULL if nothing or the key storePath does. */
+    const SdsPersistence *persistence;
+    /** Handed to the procedures. */
+    void *persistenceUserData;
+    /** Receives the events; may be NULL, and set later. */
+    SdsEventHandler eventHandler;
+    /** Handed to the handler. */
+    void *eventUserData;
+    /** Is asked for retrieval hints; may be NULL. */
+    SdsRetrievalHintProvider hintProvider;
+    /** Handed to the provider. */
+    void *hintUserData;
+} SdsOptions;
+
+/**
+ * Makes a context.
+ *
+ * @param options What it is made of; read during the call. NULL is all defaults.
+ * @param ctx     Receives the context.
+ * @param error   See Errors. Of a configuration the text names the key, what was given
+ *                and what it takes.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_PERSISTENCE when the store cannot be
+ *         opened; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsOpen(const SdsOptions *options, void **ctx, char **error);
+
+/**
+ * Ends a context. Waits for calls and callbacks that run on other threads; once it
+ * returned, no callback of this context comes any more. From inside a callback it does
+ * not wait for that callback, nor for those it was called from. Of an operation that it
+ * interrupts there, the remaining events are dropped. Where callbacks on several threads
+ * close each other's context, the call that would wait for ever leaves out those that
+ * wait for it. What is kept of the channels stays.
+ *
+ * @param ctx The context; not valid afterwards.
+ * @return SDS_OK; SDS_ERR_INVALID_CONTEXT, also for a context that another thread is
+ *         closing; SDS_ERR_INVALID_ARGUMENT from inside what may not call;
+ *         SDS_ERR_FORKED.
+ * @since 0.1.0
+ */
+int SdsClose(void *ctx);
+
+/**
+ * Sets who gets the events of a context as structs; NULL is nobody. Waits for callbacks
+ * that run on other threads: once it returned, the handler that was set before is not
+ * called any more. (One that waits inside a call of its own on another context may still
+ * have to return.) Events that occur while neither a handler nor a callback is set are
+ * kept, the newest 1024, and delivered from inside this function.
+ *
+ * @param ctx      The context.
+ * @param handler  Receives the events.
+ * @param userData Handed to the handler.
+ * @return SDS_OK; SDS_ERR_INVALID_CONTEXT; SDS_ERR_INVALID_ARGUMENT from inside what may
+ *         not call; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsSetEventHandler(void *ctx, SdsEventHandler handler, void *userData);
+
+/* ---- messages ------------------------------------------------------------------ */
+
+/**
+ * Makes the payload to broadcast for a new message. An id that was wrapped before
+ * replaces that message.
+ *
+ * @param ctx        The context.
+ * @param channelId  The channel, made when it is new.
+ * @param messageId  An id that no other message of the channel has.
+ * @param content    The content, at least one byte; read in place.
+ * @param contentLen Its length, at most maxContentBytes.
+ * @param message    Receives the payload, to be freed with SdsFree.
+ * @param messageLen Receives its length.
+ * @param error      See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_MESSAGE_TOO_LARGE;
+ *         SDS_ERR_LIMIT_EXCEEDED when maxOutgoingMessages wait for an acknowledgement or
+ *         maxChannels exist; SDS_ERR_PERSISTENCE when the channel cannot be loaded;
+ *         SDS_ERR_OUT_OF_MEMORY; SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED;
+ *         SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsWrap(void *ctx, const char *channelId, const char *messageId, const void *content, size_t contentLen,
+            uint8_t **message, size_t *messageLen, char **error);
+
+/**
+ * Makes a payload without content, which tells and asks what a message would: for a
+ * channel that has been quiet, on SDS_EVENT_PERIODIC_SYNC for example. It is not
+ * logged, acknowledged or sent again.
+ *
+ * Peers that run the replaced library take it for a message and cite it: send none
+ * where there are such peers.
+ *
+ * @param ctx        The context.
+ * @param channelId  The channel, made when it is new.
+ * @param message    Receives the payload, to be freed with SdsFree.
+ * @param messageLen Receives its length.
+ * @param error      See Errors.
+ * @return As SdsWrap.
+ * @since 0.1.0
+ */
+int SdsWrapSync(void *ctx, const char *channelId, uint8_t **message, size_t *messageLen, char **error);
+
+/**
+ * Makes the payload of a message that is delivered or lost and leaves no trace: "is
+ * typing", say. It is not logged, acknowledged or sent again.
+ *
+ * @param ctx        The context.
+ * @param channelId  The channel, made when it is new.
+ * @param messageId  An id.
+ * @param content    The content, at least one byte; read in place.
+ * @param contentLen Its length, at most maxContentBytes.
+ * @param message    Receives the payload, to be freed with SdsFree.
+ * @param messageLen Receives its length.
+ * @param error      See Errors.
+ * @return As SdsWrap.
+ * @since 0.1.0
+ */
+int SdsWrapEphemeral(void *ctx, const char *channelId, const char *messageId, const void *content, size_t contentLen,
+                     uint8_t **message, size_t *messageLen, char **error);
+
+/**
+ * Takes in a payload that the transport received. Give it everything: what is not an SDS
+ * message fails with SDS_ERR_DESERIALIZATION and changes nothing.
+ *
+ * The content is handed out at once, even when the message has to wait; the events say
+ * when it is delivered.
+ *
+ * @param ctx        The context.
+ * @param message    The payload; read in place.
+ * @param messageLen Its length, at most maxWireBytes.
+ * @param result     Receives the message, to be freed with SdsFree.
+ * @param error      See Errors.
+ * @return SDS_OK; SDS_ERR_DESERIALIZATION; SDS_ERR_LIMIT_EXCEEDED when it is of a channel
+ *         that may not be made; SDS_ERR_PERSISTENCE when its channel cannot be loaded;
+ *         SDS_ERR_INVALID_ARGUMENT; SDS_ERR_OUT_OF_MEMORY; SDS_ERR_INVALID_CONTEXT;
+ *         SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsUnwrap(void *ctx, const void *message, size_t messageLen, SdsUnwrapped **result, char **error);
+
+/**
+ * Declares that the host has messages by other means, from a store for example: nothing
+ * waits for them any longer.
+ *
+ * @param ctx        The context.
+ * @param channelId  A channel that exists.
+ * @param messageIds The ids; NULL when there are none.
+ * @param count      How many there are, at most 1,000,000.
+ * @param error      See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT, also when the channel is not known;
+ *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsMarkMet(void *ctx, const char *channelId, const char *const *messageIds, size_t count, char **error);
+
+/* ---- channels ------------------------------------------------------------------ */
+
+/**
+ * Makes a channel, or loads what is kept of it, before its first message. One that
+ * exists is fine.
+ *
+ * @param ctx       The context.
+ * @param channelId The channel.
+ * @param error     See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_LIMIT_EXCEEDED when maxChannels
+ *         exist; SDS_ERR_PERSISTENCE when it cannot be loaded; SDS_ERR_INVALID_CONTEXT;
+ *         SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsEnsureChannel(void *ctx, const char *channelId, char **error);
+
+/**
+ * Forgets a channel, what is kept of it first. One that does not exist is no error.
+ *
+ * @param ctx       The context.
+ * @param channelId The channel.
+ * @param error     See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_PERSISTENCE, and then the channel
+ *         stays; SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsDropChannel(void *ctx, const char *channelId, char **error);
+
+/**
+ * Forgets all channels of a context, what is kept of them first.
+ *
+ * @param ctx   The context.
+ * @param error See Errors.
+ * @return SDS_OK; SDS_ERR_PERSISTENCE, and then the channels stay;
+ *         SDS_ERR_INVALID_ARGUMENT from inside what may not call;
+ *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsReset(void *ctx, char **error);
+
+/* ---- time ---------------------------------------------------------------------- */
+
+/**
+ * Starts the library's own timer, one thread for the context: resends, repairs,
+ * messages that waited too long, and SDS_EVENT_PERIODIC_SYNC. Events come on that
+ * thread, too, from then on. Starting twice is the same as once.
+ *
+ * @param ctx   The context.
+ * @param error See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT when SdsTick drives the context;
+ *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsStart(void *ctx, char **error);
+
+/**
+ * In place of SdsStart, for a host with a loop of its own (a user interface, asyncio, a
+ * game): runs what is due, on the calling thread, with its events, and says when it
+ * wants to be called again. Call it once after opening, which only makes the schedule,
+ * and then at those times; to call it earlier costs little, to call it late delays what
+ * is due and loses nothing. No thread of the library runs for such a context.
+ *
+ * @param ctx        The context.
+ * @param nowUnixMs  The time of the system's clock in milliseconds since 1970, which
+ *                   all other functions go by; from 0 to the end of the year 9999, so
+ *                   that microseconds do not pass for it.
+ * @param nextUnixMs Receives when to call again; may be NULL.
+ * @param error      See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT when the library's own timer was started for
+ *         the context, and for a time out of range; SDS_ERR_INVALID_CONTEXT;
+ *         SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
+
+/* ---- insight ------------------------------------------------------------------- */
+
+/**
+ * Lists the channels in memory.
+ *
+ * @param ctx   The context.
+ * @param json  Receives a JSON object, to be freed with SdsFree.
+ * @param error See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_OUT_OF_MEMORY;
+ *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsChannels(void *ctx, char **json, char **error);
+
+/**
+ * Shows what a channel holds.
+ *
+ * @param ctx       The context.
+ * @param channelId A channel in memory; it is not loaded or made.
+ * @param json      Receives a JSON object, to be freed with SdsFree.
+ * @param error     See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT, also when the channel is not in memory;
+ *         SDS_ERR_OUT_OF_MEMORY; SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED;
+ *         SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsInspect(void *ctx, const char *channelId, char **json, char **error);
+
+/**
+ * Counts what a context did since it was opened, and what it holds: a JSON object
+ * {"metrics": [{"name", "type", "help", "samples": [{"labels", "value"}]}]}. Names and
+ * units are Prometheus'; docs/metrics.md lists them.
+ *
+ * @param ctx   The context.
+ * @param json  Receives the JSON, to be freed with SdsFree.
+ * @param error See Errors.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_OUT_OF_MEMORY;
+ *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsStats(void *ctx, char **json, char **error);
+
+/**
+ * Receives a line of the log. It is called on whichever thread has something to say,
+ * never by two at the same time, and maybe while a channel is locked: it must return
+ * soon, must not wait for a thread that is inside the library, and may call next to
+ * nothing (see Callbacks).
+ *
+ * @param level    -4 for debugging, 0 for information, 4 for a warning, 8 for an error.
+ * @param line     Words and then key=value pairs, such as
+ *                 `msg="the channel was loaded" operation=wrap channel=lobby`; one line of
+ *                 UTF-8, without time and level, valid until the handler returns.
+ * @param len      Its length in bytes.
+ * @param userData What was passed beside the handler.
+ */
+typedef void (*SdsLogHandler)(int level, const char *line, size_t len, void *userData);
+
+/**
+ * Sets who gets the log of all contexts of the process; NULL, as at first, is nobody.
+ * Once it returned, the handler that was set before is not called any more.
+ *
+ * @param handler  Receives the lines.
+ * @param level    The least level that it wants.
+ * @param userData Handed to the handler.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT from inside what may not call;
+ *         SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsSetLogHandler(SdsLogHandler handler, int level, void *userData);
+
+/* ---- what persistence procedures may call ----------------------------------------- */
+
+/**
+ * From inside loadChannel: hands over the meta. At most once; where none was saved
+ * yet, not at all or with a length of 0.
+ *
+ * Of this function and the two that follow: what cannot be is not taken (NULL with a
+ * length, a length over 1 GiB, more than 16 GiB in all, an unusable id, a call from
+ * inside another procedure), and then the procedure fails, whatever it returns, with
+ * an error that says what it was.
+ *
+ * @param call    What the procedure was passed.
+ * @param meta    The meta as it was saved.
+ * @param metaLen Its length.
+ * @since 0.1.0
+ */
+void SdsLoadMeta(SdsCall *call, const uint8_t *meta, size_t metaLen);
+
+/**
+ * From inside loadChannel: hands over a message of the log, oldest first, that is by
+ * (lamport, messageId); the bytes of the ids are compared. The library sorts what
+ * comes in another order, and drops what comes twice.
+ *
+ * @param call       What the procedure was passed.
+ * @param message    The message as it was appended.
+ * @param messageLen Its length.
+ * @since 0.1.0
+ */
+void SdsLoadMessage(SdsCall *call, const uint8_t *message, size_t messageLen);
+
+/**
+ * From inside loadChannel: hands over a retrieval hint, at any time and in any order.
+ * One for a message that is not in the log is not used.
+ *
+ * @param call      What the procedure was passed.
+ * @param messageId The message.
+ * @param hint      The hint as it was set.
+ * @param hintLen   Its length, at most 4096.
+ * @since 0.1.0
+ */
+void SdsLoadHint(SdsCall *call, const char *messageId, const uint8_t *hint, size_t hintLen);
+
+/**
+ * From inside any procedure that is about to fail: says why. The last reason counts,
+ * and none where the procedure then returns 0.
+ *
+ * @param call   What the procedure was passed.
+ * @param reason The words, UTF-8 of at most 1024 bytes; what lies beyond is cut off.
+ * @since 0.1.0
+ */
+void SdsFail(SdsCall *call, const char *reason);
+
+/**
+ * Sets what keeps the channels of a context, for those that were not made by SdsOpen. It
+ * must come before the first channel, that is before any message is sent or received.
+ *
+ * @param ctx         The context. Its configuration must not have a storePath.
+ * @param persistence The procedures, copied; NULL keeps nothing, as at first.
+ *                    Procedures that lie beyond `size` are taken for NULL, and what
+ *                    lies beyond the procedures that the library knows is ignored.
+ * @param userData    Handed to the procedures. It must live until the context was
+ *                    cleaned up, or until other procedures were set.
+ * @param error       Receives NULL, or on failure a text that says what is wrong, to
+ *                    be freed with SdsFree. May be NULL.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT when a procedure is missing (the text names
+ *         it), when `size` is too small, when there are channels already or a
+ *         storePath, and from inside a procedure or a hint provider;
+ *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @since 0.1.0
+ */
+int SdsSetPersistence(void *ctx, const SdsPersistence *persistence, void *userData, char **error);
+
+/* ---- the API of the replaced library ------------------------------------------------ */
+
 /** The call was carried out; its callback has the outcome. */
 #define RET_OK 0
 /** The arguments are wrong, or the context is not valid. */
@@ -231,22 +974,6 @@ extern "C" {
  * @param userData  What was passed beside the callback.
  */
 typedef void (*SdsCallBack)(int callerRet, const char *msg, size_t len, void *userData);
-
-/**
- * Tells where a message can be fetched: bytes that mean something to the host and
- * its peers, such as the hash that a store knows it by. They travel with every
- * citation of the message and reach peers as "retrievalHint".
- *
- * Called while a message is wrapped, for each cited message without a hint, until
- * it gives one. It must not call the library.
- *
- * @param messageId The message.
- * @param hint      Receives memory from malloc(), which the library frees with
- *                  free(), or stays NULL when there is no hint.
- * @param hintLen   Receives its length, at most 4096; longer hints are not used.
- * @param userData  What was passed beside the provider.
- */
-typedef void (*SdsRetrievalHintProvider)(const char *messageId, char **hint, size_t *hintLen, void *userData);
 
 /**
  * Makes a context without a participant id: it neither asks for repairs nor
@@ -433,206 +1160,6 @@ int SdsStartPeriodicTasks(void *ctx, SdsCallBack callback, void *userData);
  * @since 0.1.0
  */
 int SdsRemoveChannel(void *ctx, const char *channelId, SdsCallBack callback, void *userData);
-
-/**
- * What a function without a callback returns. The numbers are frozen.
- */
-typedef enum {
-    /** Done. */
-    SDS_OK = 0,
-    /** As RET_ERR. */
-    SDS_ERR = 1,
-    /** As RET_MISSING_CALLBACK. */
-    SDS_ERR_MISSING_CALLBACK = 2,
-    /** An argument is wrong, or the call comes at a wrong moment. */
-    SDS_ERR_INVALID_ARGUMENT = 10,
-    /** No memory. */
-    SDS_ERR_OUT_OF_MEMORY = 11,
-    /** A defect of the library. */
-    SDS_ERR_INTERNAL = 12,
-    /** Frozen; does not occur. */
-    SDS_ERR_SERIALIZATION = 13,
-    /** Not an SDS message. */
-    SDS_ERR_DESERIALIZATION = 14,
-    /** Content over maxContentBytes. */
-    SDS_ERR_MESSAGE_TOO_LARGE = 15,
-    /** The store failed. */
-    SDS_ERR_PERSISTENCE = 16,
-    /** A configured limit. */
-    SDS_ERR_LIMIT_EXCEEDED = 17,
-    /** The context was cleaned up, never was one, or is NULL. */
-    SDS_ERR_INVALID_CONTEXT = 20,
-    /** Called in a child of fork(). */
-    SDS_ERR_FORKED = 21
-} SdsStatus;
-
-/**
- * Frees what a function of the library gave the caller to free. Works anywhere, also
- * inside procedures and in a forked child.
- *
- * @param p The memory; NULL is fine.
- * @since 0.1.0
- */
-void SdsFree(void *p);
-
-/**
- * One call of a persistence procedure, for the functions that a procedure may call.
- * It names the call and is not memory to look into. It is valid until the procedure
- * returns; after that, and for any other value, those functions do nothing.
- */
-typedef struct SdsCall SdsCall;
-
-/** A message that joins the log. */
-typedef struct {
-    /** Its id, a key within its channel. */
-    const char *messageId;
-    /** Its logical time. The log is ordered by it, and by the id where it is equal. */
-    int64_t lamport;
-    /** What to hand back to SdsLoadMessage. */
-    const uint8_t *message;
-    /** Its length in bytes. */
-    size_t messageLen;
-} SdsHistoryRecord;
-
-/**
- * The procedures through which a host keeps channels; see Persistence.
- *
- * Each returns 0 if it did what it was asked to. Otherwise it may first say why with
- * SdsFail; without that, the error is of the form "loadChannel returned 5". userData
- * is what was passed to SdsSetPersistence.
- *
- * Set what lies beyond what you know of to zero, and `size` to sizeof(SdsPersistence).
- * `loadChannel` and `dropChannel` must be set, and either `commit` or both of
- * `saveChannelMeta` and `updateHistory`.
- */
-typedef struct {
-    /** The size of this struct as the host was compiled with it. */
-    uint32_t size;
-
-    /**
-     * Replaces the meta of a channel.
-     *
-     * @param meta    The meta; its former value need not be kept.
-     * @param metaLen Its length, not 0.
-     */
-    int (*saveChannelMeta)(SdsCall *call, const char *channelId, const uint8_t *meta, size_t metaLen, void *userData);
-
-    /**
-     * Changes the log of a channel, all of it or nothing. A message to append that is
-     * there already replaces the one of the same id; one to evict that is not there is
-     * no error. The retrieval hint of an evicted message goes with it.
-     *
-     * @param append      The messages that join the log, NULL when there are none.
-     * @param appendCount How many there are.
-     * @param evict       The ids that leave the log, NULL when there are none. None is
-     *                    also in append.
-     * @param evictCount  How many there are; not both counts are 0.
-     */
-    int (*updateHistory)(SdsCall *call, const char *channelId, const SdsHistoryRecord *append, size_t appendCount,
-                         const char *const *evict, size_t evictCount, void *userData);
-
-    /**
-     * Hands over what is kept of a channel, with SdsLoadMeta, SdsLoadMessage and
-     * SdsLoadHint. To find nothing is a success: the channel is new.
-     */
-    int (*loadChannel)(SdsCall *call, const char *channelId, void *userData);
-
-    /**
-     * Forgets a channel: meta, log and hints. One that is not known is a success. It
-     * is called for channels that were not used since the start, too, but a reset can
-     * only name those that were.
-     */
-    int (*dropChannel)(SdsCall *call, const char *channelId, void *userData);
-
-    /**
-     * Keeps where a message of the log can be fetched, in place of what was kept of
-     * that before. May be NULL: hints are then asked for again after a restart.
-     *
-     * @param messageId The message.
-     * @param hint      The hint.
-     * @param hintLen   Its length, from 1 to 4096.
-     */
-    int (*setRetrievalHint)(SdsCall *call, const char *channelId, const char *messageId, const uint8_t *hint,
-                            size_t hintLen, void *userData);
-
-    /**
-     * saveChannelMeta and updateHistory in one transaction. May be NULL; if it is set,
-     * the two are not called. append and evict may both be empty here.
-     */
-    int (*commit)(SdsCall *call, const char *channelId, const uint8_t *meta, size_t metaLen,
-                  const SdsHistoryRecord *append, size_t appendCount, const char *const *evict, size_t evictCount,
-                  void *userData);
-} SdsPersistence;
-
-/**
- * From inside loadChannel: hands over the meta. At most once; where none was saved
- * yet, not at all or with a length of 0.
- *
- * Of this function and the two that follow: what cannot be is not taken (NULL with a
- * length, a length over 1 GiB, more than 16 GiB in all, an unusable id, a call from
- * inside another procedure), and then the procedure fails, whatever it returns, with
- * an error that says what it was.
- *
- * @param call    What the procedure was passed.
- * @param meta    The meta as it was saved.
- * @param metaLen Its length.
- * @since 0.1.0
- */
-void SdsLoadMeta(SdsCall *call, const uint8_t *meta, size_t metaLen);
-
-/**
- * From inside loadChannel: hands over a message of the log, oldest first, that is by
- * (lamport, messageId); the bytes of the ids are compared. The library sorts what
- * comes in another order, and drops what comes twice.
- *
- * @param call       What the procedure was passed.
- * @param message    The message as it was appended.
- * @param messageLen Its length.
- * @since 0.1.0
- */
-void SdsLoadMessage(SdsCall *call, const uint8_t *message, size_t messageLen);
-
-/**
- * From inside loadChannel: hands over a retrieval hint, at any time and in any order.
- * One for a message that is not in the log is not used.
- *
- * @param call      What the procedure was passed.
- * @param messageId The message.
- * @param hint      The hint as it was set.
- * @param hintLen   Its length, at most 4096.
- * @since 0.1.0
- */
-void SdsLoadHint(SdsCall *call, const char *messageId, const uint8_t *hint, size_t hintLen);
-
-/**
- * From inside any procedure that is about to fail: says why. The last reason counts,
- * and none where the procedure then returns 0.
- *
- * @param call   What the procedure was passed.
- * @param reason The words, UTF-8 of at most 1024 bytes; what lies beyond is cut off.
- * @since 0.1.0
- */
-void SdsFail(SdsCall *call, const char *reason);
-
-/**
- * Sets what keeps the channels of a context. It must come before the first channel,
- * that is before any message is sent or received.
- *
- * @param ctx         The context. Its configuration must not have a storePath.
- * @param persistence The procedures, copied; NULL keeps nothing, as at first.
- *                    Procedures that lie beyond `size` are taken for NULL, and what
- *                    lies beyond the procedures that the library knows is ignored.
- * @param userData    Handed to the procedures. It must live until the context was
- *                    cleaned up, or until other procedures were set.
- * @param error       Receives NULL, or on failure a text that says what is wrong, to
- *                    be freed with SdsFree. May be NULL.
- * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT when a procedure is missing (the text names
- *         it), when `size` is too small, when there are channels already or a
- *         storePath, and from inside a procedure or a hint provider;
- *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
- * @since 0.1.0
- */
-int SdsSetPersistence(void *ctx, const SdsPersistence *persistence, void *userData, char **error);
 
 #ifdef __cplusplus
 }

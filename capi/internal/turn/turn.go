@@ -111,17 +111,18 @@ type waiter struct {
 	woken    chan struct{} // has room for one
 }
 
-// Begin begins an operation on t that was called from inside a callback of the
-// operation named by inside. It returns nil when t is closing or closed. The
-// caller must call End.
-func (t *Turn) Begin(inside Token) *Operation {
+// Begin makes o an operation on t that was called from inside a callback of the
+// operation named by inside. It reports false when t is closing or closed.
+// Otherwise the caller must call End, and leave o where it is until then.
+func (t *Turn) Begin(o *Operation, inside Token) bool {
 	for {
 		state := t.state.Load()
 		if state&flags != 0 {
-			return nil
+			return false
 		}
 		if t.state.CompareAndSwap(state, state+beginning) {
-			return &Operation{turn: t, outer: operationOf(inside)}
+			*o = Operation{turn: t, outer: operationOf(inside)}
+			return true
 		}
 	}
 }

@@ -16,8 +16,8 @@ import (
 // call runs callback as a callback of an operation on t, called from inside
 // the operation named by inside. It reports whether the operation began.
 func call(t *Turn, inside Token, callback func(o *Operation)) bool {
-	operation := t.Begin(inside)
-	if operation == nil {
+	operation := &Operation{}
+	if !t.Begin(operation, inside) {
 		return false
 	}
 	defer operation.End()
@@ -209,7 +209,8 @@ func TestWhoHasSleptForLongIsHandedTheTurn(t *testing.T) {
 func TestCloseWaitsForAnOperationThatHasNothingToAnnounce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var turn Turn
-		operation := turn.Begin(0)
+		operation := &Operation{}
+		turn.Begin(operation, 0)
 		closed := make(chan bool)
 		go func() { closed <- turn.Close(0) }()
 		synctest.Wait()
@@ -231,7 +232,8 @@ func TestCloseWaitsForAnOperationThatHasNothingToAnnounce(t *testing.T) {
 
 func TestHeldTellsOfTheTurn(t *testing.T) {
 	var turn Turn
-	operation := turn.Begin(0)
+	operation := &Operation{}
+	turn.Begin(operation, 0)
 	if turn.Held() {
 		t.Error("held by an operation that did not take it")
 	}
@@ -264,7 +266,7 @@ func TestCloseWaitsForOperationsOfOthers(t *testing.T) {
 			t.Error("Close returned before the callback under way")
 		default:
 		}
-		if turn.Begin(0) != nil {
+		if turn.Begin(&Operation{}, 0) {
 			t.Error("an operation began while the context was closing")
 		}
 		if turn.Close(0) {

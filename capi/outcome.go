@@ -1,0 +1,50 @@
+package main
+
+/*
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/libsds/libsds/core"
+)
+
+// errInvalidContext is a context that was closed or never was one.
+var errInvalidContext = errors.New("invalid context")
+
+// outcome is how a call ends that returns a status: which one that is, and what
+// the host is told, if it wants to know.
+func outcome(err error, explanation **C.char) C.int {
+	if err == nil {
+		return C.SDS_OK
+	}
+	if explanation != nil {
+		text := "libsds error: " + words(err)
+		C.sdsGiveText(explanation, (*C.char)(unsafe.Pointer(unsafe.StringData(text))), C.size_t(len(text)))
+	}
+	if errors.Is(err, errInvalidContext) {
+		return C.SDS_ERR_INVALID_CONTEXT
+	}
+	return C.int(core.StatusOf(err))
+}
+
+// words are what went wrong, and in which channel.
+func words(err error) string {
+	var operation *core.Error
+	if errors.As(err, &operation) && operation.ChannelID != "" {
+		return fmt.Sprintf("channel %q: %s", operation.ChannelID, reason(err))
+	}
+	return reason(err)
+}
+
+// containing is contain for a step that can fail.
+func containing(step func() error) (err error) {
+	if panicked := contain(func() { err = step() }); panicked != nil {
+		return panicked
+	}
+	return err
+}
