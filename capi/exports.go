@@ -42,6 +42,7 @@ func sdsGoOpen(participantID, config C.SdsText, reply C.SdsReply) (address unsaf
 var configVariable = C.CString("SDS_CONFIG")
 
 func open(participantID, json string) (*context, error) {
+	makePlaces()
 	source := ""
 	if json == "" {
 		// The host's environment as it is now; Go's own copy is that of the

@@ -12,7 +12,10 @@ import "C"
 
 import (
 	"math"
+	"os"
+	"runtime"
 	"runtime/debug"
+	"sync"
 )
 
 // main is never called; -buildmode=c-shared asks for it.
@@ -25,3 +28,20 @@ func init() {
 	debug.SetGCPercent(100)
 	debug.SetMemoryLimit(math.MaxInt64)
 }
+
+// makePlaces lets more threads of the host be inside the library than Go would by
+// itself, unless the host has set how many. It is not for loading: each place takes
+// some memory.
+var makePlaces = sync.OnceFunc(func() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(mostCalls(runtime.GOMAXPROCS(0)))
+	}
+})
+
+// mostCalls is how many threads of the host can be inside the library at the same
+// time on so many cores; others sleep until one has left. Go's own bound, one for
+// each core, is for threads that Go schedules. The host's are scheduled by the
+// system, which takes cores away in the midst of a call, and a place that a thread
+// leaves is not free at once, but when Go finds that it does not come back: so there
+// are four places for a core, as long as that does not get out of hand.
+func mostCalls(cores int) int { return min(4*cores, cores+16) }
