@@ -3,41 +3,65 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 )
 
-// abiRows compiles the C programs against build/ and runs them. unwrapped is
-// what the core's unwrap took, in nanoseconds.
-func abiRows(unwrapped float64) []row {
+// border is what a native call may cost beyond the core, in nanoseconds.
+const border = 1500
+
+// abiRows compiles the C programs against build/ and runs them, the native one in
+// turns with the core, whose costs it is compared with.
+func abiRows(yard *yardsticks) []row {
 	folder, err := os.MkdirTemp("", "libsds-bench")
 	must(err)
 	defer func() { must(os.RemoveAll(folder)) }()
 	library, err := filepath.Abs("build")
 	must(err)
-	host := filepath.Join(folder, "abi")
-	run("gcc", "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O2", "-Iinclude", "tests/bench/c/abi.c", "-o", host,
-		"-L"+library, "-lsds", "-Wl,-rpath,"+library)
-	loader := filepath.Join(folder, "load")
-	run("gcc", "-std=c11", "-D_DEFAULT_SOURCE", "-O2", "tests/bench/c/load.c", "-o", loader, "-ldl")
-	figures := figuresOf(func() string { return run(host) }, 1)
-	for name, value := range figuresOf(func() string { return run(loader, filepath.Join(library, "libsds.so")) }, 15) {
-		figures[name] = value
+	compile := func(name string, flags ...string) string {
+		program := filepath.Join(folder, name)
+		run("gcc", append([]string{"-std=c11", "-D_DEFAULT_SOURCE", "-O2", "-Iinclude", "tests/bench/c/" + name + ".c", "-o", program}, flags...)...)
+		return program
+	}
+	linked := []string{"-L" + library, "-lsds", "-pthread", "-Wl,-rpath," + library}
+	replaced, native, loader := compile("abi", linked...), compile("native", linked...), compile("load", "-ldl")
+
+	figures := figuresOf(func() string { return run(replaced) }, 1)
+	maps.Copy(figures, figuresOf(func() string { return run(loader, filepath.Join(library, "libsds.so")) }, 15))
+	maps.Copy(figures, figuresOf(func() string {
+		wrap := newConversation().wrapCost(yard.copying).nanoseconds
+		unwrap := newConversation().unwrapCost(0, yard.copying).nanoseconds
+		return run(native) + fmt.Sprintf("core_wrap %f\ncore_unwrap %f\n", wrap, unwrap)
+	}, 5))
+	beyond := func(what, operation string) []row {
+		core, whole := figures["core_"+operation], figures["native_"+operation]
+		return []row{
+			{what: what, value: whole, unit: "ns", ratio: whole / core, to: "the core's"},
+			{what: "  the core's, measured in turns with it", value: core, unit: "ns"},
+			{what: "  beyond that", value: whole - core, unit: "ns", target: border},
+		}
+	}
+	callers := func(what, name string) row {
+		return row{what: what, value: figures[name+"_rate"], unit: "/s", ratio: figures[name], to: "one caller", least: 1.7}
 	}
 	text, wrap, unwrap := figures["text"], figures["wrap"], figures["unwrap"]
 	// The result of an unwrap bears the content only: its own text costs far
 	// less than the core's work for it.
-	own := unwrapped + figures["content"]
-	return []row{
+	own := figures["core_unwrap"] + figures["content"]
+	rows := append(beyond("SdsWrap, full log, 1 KiB", "wrap"), beyond("SdsUnwrap, full log, 1 KiB", "unwrap")...)
+	return append(rows, []row{
+		callers("SdsWrap, 4 callers on 4 channels", "native_callers_wrap"),
+		callers("SdsUnwrap, 4 callers on 4 channels", "native_callers_unwrap"),
 		{what: "yardstick: writing a message as decimal text, in C", value: text, unit: "ns"},
 		{what: "part 1 wrap", value: wrap, unit: "ns", ratio: wrap / text, to: "that", target: 2},
 		{what: "part 1 unwrap", value: unwrap, unit: "ns", ratio: unwrap / text, to: "that", target: 2},
 		{what: "  beside the core's and writing its own text", value: unwrap, unit: "ns", ratio: unwrap / own, to: "both"},
 		{what: "loading the library", value: figures["load"] / 1e6, unit: "ms", target: 5},
 		{what: "  and what it adds to memory", value: figures["resident"] / 1e6, unit: "MB", target: 5},
-	}
+	}...)
 }
 
 func run(name string, arguments ...string) string {

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -37,22 +38,42 @@ type row struct {
 	mostAllocated float64
 }
 
+// section is what can be measured by itself.
+type section struct {
+	name string
+	rows func(*conversation, *yardsticks) []row
+}
+
+// sections are measured in this order.
+var sections = []section{
+	{"core", coreRows},
+	{"growth", func(*conversation, *yardsticks) []row { return growthRows() }},
+	{"snapshot", func(*conversation, *yardsticks) []row { return snapshotRows() }},
+	{"store", func(*conversation, *yardsticks) []row { return storeRows() }},
+	{"memory", func(*conversation, *yardsticks) []row { return memoryRows() }},
+	{"abi", func(_ *conversation, yard *yardsticks) []row { return abiRows(yard) }},
+}
+
 func main() {
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: bench [SECTION...]\nMeasures what the library costs, all of it or only: core growth snapshot store memory abi")
+	}
+	flag.Parse()
+	for _, name := range flag.Args() {
+		if !slices.ContainsFunc(sections, func(s section) bool { return s.name == name }) {
+			must(fmt.Errorf("there is no section %q", name))
+		}
+	}
 	progress("yardsticks")
 	talk := newConversation()
 	yard := measureYardsticks(talk)
-	progress("core, this takes some seconds")
-	rows, unwrap := coreRows(talk, yard)
-	rows = append(yard.rows(), rows...)
-	progress("growth")
-	rows = append(rows, growthRows()...)
-	progress("snapshots and the built-in store")
-	rows = append(rows, snapshotRows()...)
-	rows = append(rows, storeRows()...)
-	progress("memory, a thousand full logs")
-	rows = append(rows, memoryRows()...)
-	progress("C API")
-	rows = append(rows, abiRows(unwrap)...)
+	rows := yard.rows()
+	for _, s := range sections {
+		if flag.NArg() == 0 || slices.Contains(flag.Args(), s.name) {
+			progress(s.name)
+			rows = append(rows, s.rows(talk, yard)...)
+		}
+	}
 	fmt.Fprintln(os.Stderr)
 	print(rows)
 }
