@@ -32,7 +32,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
 	@echo 'make demo      build, stage an installation, run examples/c/chat.c against it'
-	@echo 'make examples  build/sqlite_store, which keeps channels in SQLite (libsqlite3-dev)'
+	@echo 'make examples  build/native, the shortest complete host, and build/sqlite_store,'
+	@echo '               which keeps channels in SQLite (libsqlite3-dev)'
 	@echo 'make test      everything that must hold, in a few minutes'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
@@ -111,9 +112,20 @@ demo:
 
 # ---- further programs ------------------------------------------------------
 
-EXAMPLE_CC := $(CC) -std=c11 -Wall -Wextra -pedantic -Werror -Iinclude
+EXAMPLE_FLAGS := -Wall -Wextra -pedantic -Werror -Iinclude
+EXAMPLE_CC    := $(CC) -std=c11 $(EXAMPLE_FLAGS)
 
-examples: build/sqlite_store
+examples: build/native build/sqlite_store
+
+# The one that is copied first keeps to C99, and C++ reads it as well.
+NATIVE_CC  := $(CC) -std=c99 $(EXAMPLE_FLAGS)
+NATIVE_CXX := $(CXX) -std=c++11 -x c++ $(EXAMPLE_FLAGS)
+
+build/native: examples/c/native.c include/libsds.h build/libsds.so
+	$(NATIVE_CC) -O2 $< -o $@ -Lbuild -lsds '-Wl,-rpath,$(CURDIR)/build'
+
+build/native-cxx: examples/c/native.c include/libsds.h build/libsds.so
+	$(NATIVE_CXX) -O2 $< -o $@ -Lbuild -lsds '-Wl,-rpath,$(CURDIR)/build'
 
 build/sqlite_store: examples/c/sqlite_store.c include/libsds.h build/libsds.so
 	$(EXAMPLE_CC) -O2 $< -o $@ -Lbuild -lsds -lsqlite3 -pthread '-Wl,-rpath,$(CURDIR)/build'
@@ -179,7 +191,13 @@ build/hosts/asan/%: tests/capi/%.c $(HOST_HEADERS) build/asan/$(SONAME)
 	@mkdir -p $(@D)
 	$(HOST_CC) -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/asan
 
-examples-asan: build/asan/sqlite_store
+examples-asan: build/asan/native build/asan/native-cxx build/asan/sqlite_store
+
+build/asan/native: examples/c/native.c include/libsds.h build/asan/$(SONAME)
+	$(NATIVE_CC) -O1 -g -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan -lsds '-Wl,-rpath,$(CURDIR)/build/asan'
+
+build/asan/native-cxx: examples/c/native.c include/libsds.h build/asan/$(SONAME)
+	$(NATIVE_CXX) -O1 -g -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan -lsds '-Wl,-rpath,$(CURDIR)/build/asan'
 
 build/asan/sqlite_store: examples/c/sqlite_store.c include/libsds.h build/asan/$(SONAME)
 	$(EXAMPLE_CC) -O1 -g -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan -lsds -lsqlite3 -pthread \
