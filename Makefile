@@ -27,13 +27,14 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples test bench fuzz lint install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
+.PHONY: help lib demo examples docs test bench fuzz lint install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
 	@echo 'make demo      build, stage an installation, run examples/c/chat.c against it'
 	@echo 'make examples  build/native, the shortest complete host, and build/sqlite_store,'
 	@echo '               which keeps channels in SQLite (libsqlite3-dev)'
+	@echo 'make docs      build/docs/html: the header as pages, with doxygen'
 	@echo 'make test      everything that must hold, in a few minutes'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
@@ -129,6 +130,14 @@ build/native-cxx: examples/c/native.c include/libsds.h build/libsds.so
 
 build/sqlite_store: examples/c/sqlite_store.c include/libsds.h build/libsds.so
 	$(EXAMPLE_CC) -O2 $< -o $@ -Lbuild -lsds -lsqlite3 -pthread '-Wl,-rpath,$(CURDIR)/build'
+
+# ---- documentation -----------------------------------------------------------
+
+docs:
+	@scripts/need docs
+	@rm -rf build/docs
+	@mkdir -p build/docs
+	VERSION='$(VERSION)' doxygen docs/Doxyfile
 
 # ---- tests -------------------------------------------------------------------
 

@@ -1,6 +1,11 @@
 /**
  * @file libsds.h
  * @brief End-to-end reliability for group messaging (SDS), version 0.1.0.
+ */
+/**
+ * @mainpage libsds
+ *
+ * End-to-end reliability for group messaging (SDS).
  *
  * The host gives every outgoing message to SdsWrap and broadcasts what it gets; it
  * gives every payload that its transport receives to SdsUnwrap. The library notices
@@ -266,13 +271,15 @@
 extern "C" {
 #endif
 
+/* ---- versions, statuses, memory -------------------------------------------------- */
+/** @defgroup api_versions Versions, statuses, memory
+ *  @{ */
+
 /** The version of this header. */
 #define SDS_VERSION "0.1.0"
 
 /** The version of the ABI that this header declares: the number in the SONAME. */
 #define SDS_ABI_VERSION 1
-
-/* ---- versions, statuses, memory ------------------------------------------- */
 
 /**
  * What native functions return; see Errors. The numbers are frozen.
@@ -342,7 +349,11 @@ const char *SdsStatusString(int status);
  */
 void SdsFree(void *p);
 
-/* ---- messages and events ---------------------------------------------------- */
+/** @} */
+
+/* ---- messages and events --------------------------------------------------------- */
+/** @defgroup api_events What is received and announced
+ *  @{ */
 
 /** What a message is for. */
 typedef enum {
@@ -461,7 +472,11 @@ typedef struct {
  */
 typedef void (*SdsEventHandler)(const SdsEvent *event, void *userData);
 
-/* ---- what a host may provide ------------------------------------------------------ */
+/** @} */
+
+/* ---- what a host may provide ----------------------------------------------------- */
+/** @defgroup api_provide What a host may provide
+ *  @{ */
 
 /**
  * Tells where a message can be fetched: bytes that mean something to the host and
@@ -568,7 +583,11 @@ typedef struct {
                   void *userData);
 } SdsPersistence;
 
-/* ---- contexts ---------------------------------------------------------------- */
+/** @} */
+
+/* ---- contexts -------------------------------------------------------------------- */
+/** @defgroup api_contexts Contexts
+ *  @{ */
 
 /**
  * What a context is made of. Set it to zero, `size` to its sizeof, and then what there
@@ -643,7 +662,11 @@ int SdsClose(void *ctx);
  */
 int SdsSetEventHandler(void *ctx, SdsEventHandler handler, void *userData);
 
-/* ---- messages ------------------------------------------------------------------ */
+/** @} */
+
+/* ---- messages -------------------------------------------------------------------- */
+/** @defgroup api_messages Messages
+ *  @{ */
 
 /**
  * Makes the payload to broadcast for a new message. An id that was wrapped before
@@ -738,7 +761,11 @@ int SdsUnwrap(void *ctx, const void *message, size_t messageLen, SdsUnwrapped **
  */
 int SdsMarkMet(void *ctx, const char *channelId, const char *const *messageIds, size_t count, char **error);
 
-/* ---- channels ------------------------------------------------------------------ */
+/** @} */
+
+/* ---- channels -------------------------------------------------------------------- */
+/** @defgroup api_channels Channels
+ *  @{ */
 
 /**
  * Makes a channel, or loads what is kept of it, before its first message. One that
@@ -778,7 +805,11 @@ int SdsDropChannel(void *ctx, const char *channelId, char **error);
  */
 int SdsReset(void *ctx, char **error);
 
-/* ---- time ---------------------------------------------------------------------- */
+/** @} */
+
+/* ---- time ------------------------------------------------------------------------ */
+/** @defgroup api_time Time
+ *  @{ */
 
 /**
  * Starts the library's own timer, one thread for the context: resends, repairs,
@@ -813,7 +844,11 @@ int SdsStart(void *ctx, char **error);
  */
 int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
 
-/* ---- insight ------------------------------------------------------------------- */
+/** @} */
+
+/* ---- insight --------------------------------------------------------------------- */
+/** @defgroup api_insight Insight
+ *  @{ */
 
 /**
  * Lists the channels in memory.
@@ -883,7 +918,11 @@ typedef void (*SdsLogHandler)(int level, const char *line, size_t len, void *use
  */
 int SdsSetLogHandler(SdsLogHandler handler, int level, void *userData);
 
-/* ---- what persistence procedures may call ----------------------------------------- */
+/** @} */
+
+/* ---- what persistence procedures may call ---------------------------------------- */
+/** @defgroup api_procedures What persistence procedures may call
+ *  @{ */
 
 /**
  * From inside loadChannel: hands over the meta. At most once; where none was saved
@@ -955,7 +994,11 @@ void SdsFail(SdsCall *call, const char *reason);
  */
 int SdsSetPersistence(void *ctx, const SdsPersistence *persistence, void *userData, char **error);
 
-/* ---- the API of the replaced library ------------------------------------------------ */
+/** @} */
+
+/* ---- the API of the replaced library --------------------------------------------- */
+/** @defgroup api_replaced The API of the replaced library
+ *  @{ */
 
 /** The call was carried out; its callback has the outcome. */
 #define RET_OK 0
@@ -1160,6 +1203,8 @@ int SdsStartPeriodicTasks(void *ctx, SdsCallBack callback, void *userData);
  * @since 0.1.0
  */
 int SdsRemoveChannel(void *ctx, const char *channelId, SdsCallBack callback, void *userData);
+
+/** @} */
 
 #ifdef __cplusplus
 }
