@@ -12,11 +12,11 @@
  * what was lost, asks for it, and tells the host through events. Nothing is sent by
  * the library itself.
  *
- * There are two APIs on the same contexts. The native one (SdsOpen to SdsClose) takes
- * and gives bytes and structs, and is what a new host should use. The eleven functions
- * with callbacks at the end are those of nim-sds' libsds, with the same names, types
- * and meaning, for hosts that were written for it; docs/compat.md lists what differs.
- * A context made with one can be used with the other.
+ * There are two APIs on the same contexts. The native one takes and gives bytes and
+ * structs, and is what a new host should use; examples/c/native.c is a complete one. The
+ * eleven functions with callbacks at the end are those of nim-sds' libsds, with the same
+ * names, types and meaning, for hosts that were written for it; docs/compat.md lists what
+ * differs. A context made with one can be used with the other.
  *
  * @section contexts Contexts
  * A context is one participant with its channels, made by SdsOpen (or by a constructor
@@ -24,16 +24,20 @@
  * address is never used again for another one while the process lives: a context that
  * was closed, a pointer that never was one, and NULL are an error
  * (SDS_ERR_INVALID_CONTEXT), not a crash. That takes about a quarter of a kilobyte for
- * each context that ever was. Channels come into being with the first message sent or
- * received in them. Their state is in memory, and outlives the process only where
- * something keeps it; see Persistence.
+ * each context that ever was.
+ *
+ * A channel is made, or loaded if something keeps it, by the first message sent or
+ * received in it, or by SdsEnsureChannel. From then on it is in memory, until it is
+ * dropped or the context ends. It outlives the process only where something keeps it; see
+ * Persistence.
  *
  * @section threads Threads
  * Every function may be called from any thread at any time, from inside event and
  * result callbacks too. A function works on its caller's thread; operations on
  * different channels run side by side. Time passes for a context in one of two ways:
  * on a thread of the library, after SdsStart, or where the host calls SdsTick. Without
- * either, nothing is sent again, asked for or given up.
+ * either, no message is sent again or given up, no peer who asks for one is answered, and
+ * nothing reminds of sync messages.
  *
  * @section callbacks Callbacks
  * The events of an operation come before it returns (or before its result callback), in
@@ -56,33 +60,38 @@
  *
  * Three kinds of callbacks run while something is locked and may call next to nothing:
  * the hint provider and the log handler nothing but SdsFree, SdsVersion, SdsAbiVersion
- * and SdsStatusString; persistence procedures these and the four functions that are
- * meant for them. Any other call fails at once, and the error names where it came from:
- * "libsds error: called from inside a retrieval hint provider". Nothing deadlocks.
+ * and SdsStatusString; persistence procedures these, and SdsLoadMeta, SdsLoadMessage,
+ * SdsLoadHint and SdsFail. Any other call fails at once (SDS_ERR_INVALID_ARGUMENT or
+ * RET_ERR), and the error names where it came from: "libsds error: called from inside a
+ * retrieval hint provider". Nothing deadlocks.
  *
- * Callbacks, handlers, providers and procedures must return; they must not throw C++
+ * Callbacks, handlers, providers and procedures must return: they must not throw C++
  * exceptions, longjmp or end their thread.
  *
  * @section memory Memory
  * What the host passes is read during the call and copied where it is kept: contents,
  * payloads and structs are the host's again when the function returns.
  *
- * What a native function returns through a pointer (a message, an SdsUnwrapped, a text)
+ * What a native function returns through a pointer (a payload, an SdsUnwrapped, a text)
  * is one block of memory that is the host's from then on, and is freed with one call of
  * SdsFree, on any thread and at any time, also after the context was closed. When a
- * function fails, its outputs are NULL and 0. An SdsEvent and everything that it points
- * to is valid during its handler only. Texts that result callbacks get are the library's:
- * they stay readable for at least 1 s after the callback returned (100 ms where more than
- * 256 MiB of them are held); an event's JSON only during its callback.
+ * function fails, its outputs are NULL and 0, so that they can be freed in any case. An
+ * SdsEvent and everything that it points to is valid during its handler only. Texts that
+ * result callbacks get are the library's: they stay readable for at least 1 s after the
+ * callback returned (100 ms where more than 256 MiB of them are held); an event's JSON
+ * only during its callback.
  *
- * Lengths do not count the NUL that ends a string. Bytes of length 0 are NULL.
+ * Strings end with a NUL, which their lengths do not count; contents, payloads and other
+ * bytes do not. Bytes of length 0 that the library gives are NULL, and those that it is
+ * given may be.
  *
  * @section ids Ids and strings
  * Ids of participants, channels and messages are UTF-8, not empty (that of a participant
  * may be), at most maxIdBytes long, and compared byte by byte. A peer may have put a NUL
  * into one, which no C string can hold: native functions and persistence procedures show
  * each such NUL as the two bytes C0 80, which UTF-8 never has, and take them back, so to
- * the host an id is a key like any other. (The JSON of events and results has \\u0000.)
+ * the host an id is a key like any other. Functions that have result callbacks do not
+ * take them, and JSON has an escaped NUL (backslash, u0000).
  *
  * @section persistence Persistence
  * A participant that restarts without its state sends with a clock that went back,
@@ -105,18 +114,19 @@
  *
  *   | procedure        | called                                     | when it fails                   |
  *   |------------------|--------------------------------------------|---------------------------------|
- *   | loadChannel      | on the first use of a channel              | so does the operation, with rePersistenceError and the host's words |
+ *   | loadChannel      | on the first use of a channel              | so does the operation, with SDS_ERR_PERSISTENCE and the host's words |
  *   | saveChannelMeta  | at each save point; not with `commit`      | the next operation saves again, and that holds everything |
  *   | updateHistory    | after it, if the log changed; not with `commit` | the same changes come again, with later ones, at the next save point |
  *   | commit           | at each save point                         | the same, hints included        |
  *   | setRetrievalHint | after these, for each new hint             | it comes again at the next save point |
- *   | dropChannel      | when a channel is removed or all are reset | so does the operation, with rePersistenceError and the host's words, and the channel stays |
+ *   | dropChannel      | when a channel is dropped or all are reset | so does the operation, with SDS_ERR_PERSISTENCE and the host's words, and the channel stays |
  *
  * A failing save fails no operation and holds nothing up: the library goes on from
- * memory, and the host, who returned the error, knows of it.
+ * memory, and the host, who returned the error, knows of it. Of the file of storePath the
+ * log handler is told.
  *
- * Threads. A procedure runs on the thread of the operation, or on the library's for
- * what the timers do, while its channel is locked. (With storeSync "batch", `commit`
+ * Threads. A procedure runs on the thread of the operation, which is the library's for
+ * what SdsStart does, while its channel is locked. (With storeSync "batch", `commit`
  * and the setRetrievalHint after it run without that lock, and maybe on the thread of
  * another operation that is committed at the same time.) Procedures of one context
  * never run at the same time as each other; an event callback or a hint provider of
@@ -142,8 +152,8 @@
  *
  *   | status                    | meaning                                              |
  *   |---------------------------|------------------------------------------------------|
- *   | SDS_ERR_INVALID_ARGUMENT  | an argument or a key of the configuration, or a call at a wrong moment: from inside a procedure, SdsTick after SdsStart, a channel that is not known |
- *   | SDS_ERR_OUT_OF_MEMORY     | no memory for the result; an operation took effect   |
+ *   | SDS_ERR_INVALID_ARGUMENT  | an argument or a key of the configuration, or a call at a wrong moment: from inside a procedure, SdsTick after SdsStart, a channel that is not in memory |
+ *   | SDS_ERR_OUT_OF_MEMORY     | no memory for the result; the operation may have taken effect |
  *   | SDS_ERR_INTERNAL          | a defect of the library                              |
  *   | SDS_ERR_SERIALIZATION     | frozen; does not occur                               |
  *   | SDS_ERR_DESERIALIZATION   | not an SDS message: deliver the payload as it is     |
@@ -155,7 +165,7 @@
  *
  * Of several things that are wrong with a call, the first that applies is reported:
  * a forked child, a call from inside something that may not call, an output that is
- * NULL, the context, the other arguments in their order, the operation itself.
+ * NULL, the context, the other arguments, the operation itself.
  *
  * Of the functions that take a result callback, each returns, the first that applies,
  * - RET_ERR in a forked child and from inside what may not call; a callback gets RET_ERR
@@ -210,22 +220,21 @@
  * inherit the mask.
  *
  * dlclose() is harmless and unloads nothing. A crash inside a callback ends in a report
- * of the Go runtime on stderr unless the host handles the signal. GOGC and GOMEMLIMIT in the environment do not
- * reach it; GODEBUG, GOMAXPROCS and GOTRACEBACK do.
+ * of the Go runtime on stderr unless the host handles the signal. GOGC and GOMEMLIMIT in
+ * the environment do not reach it; GODEBUG, GOMAXPROCS and GOTRACEBACK do.
  *
  * @section versions Versions
  * The SONAME, libsds.so.1, and SdsAbiVersion change when the ABI breaks. Within it
  * functions, events, statuses and keys are only added, and each function says since when
- * it is there. Structs that begin with `size` may grow at their ends: who fills one in
- * sets `size` to its sizeof, and what lies beyond that counts as zero; who reads one
- * looks at no member that lies beyond its `size`. A host ignores types of events that it
- * does not know.
+ * it is there; types are as old as the functions that use them. Structs that begin with
+ * `size` may grow at their ends: who fills one in sets `size` to its sizeof, and what lies
+ * beyond that counts as zero; who reads one looks at no member that lies beyond its
+ * `size`. A host ignores types of events that it does not know.
  *
  * @section configuration Configuration
  * A JSON object; every key is optional. A key that is not listed, a value of the
  * wrong type and one out of range are errors that name the key, what was given and what
- * it takes.
- * A context made without a configuration takes that of the environment variable
+ * it takes. A context made without a configuration takes that of the environment variable
  * SDS_CONFIG, if set, as getenv() finds it at that moment.
  *
  *   | key                        | default    | meaning                                     |
@@ -236,7 +245,7 @@
  *   | maxCausalHistory           | 10         | messages that each message cites            |
  *   | resendIntervalMs           | 60000      | unacknowledged for so long: sent again      |
  *   | maxResendAttempts          | 5          | and given up after so many times            |
- *   | syncMessageIntervalMs      | 30000      | between periodic_sync events                |
+ *   | syncMessageIntervalMs      | 30000      | between SDS_EVENT_PERIODIC_SYNC events      |
  *   | bufferSweepIntervalMs      | 60000      | between looks for what to resend or give up |
  *   | repairTMinMs, repairTMaxMs | 30000, 300000 | range of the delay before asking for repair |
  *   | numResponseGroups          | 1          | groups that share the work of answering     |
@@ -248,16 +257,16 @@
  *   | possibleAckThreshold       | 2          | and otherwise so many do together           |
  *   | missingDependencyTimeoutMs | 600000     | how long a message waits for others; 0: for ever |
  *   | maxLamportDriftMs          | 86400000   | how far a peer can move the clock ahead     |
- *   | storePath                  | ""         | a file that keeps the channels; see Persistence |
+ *   | storePath                  | ""         | a file that keeps the channels, made if missing; see Persistence |
  *   | storeSync                  | "full"     | "full": an operation is committed by itself; "batch": those that run at the same time share a commit |
  *   | maxContentBytes            | 1048576    | content of a message                        |
  *   | maxWireBytes               | 8388608    | a received payload                          |
- *   | maxHistoryEntries          | 4096       | entries of a received causal history        |
- *   | maxIdBytes                 | 1024       | an id                                       |
+ *   | maxHistoryEntries          | 4096       | entries of a received causal history, or of its repair requests |
+ *   | maxIdBytes                 | 1024       | an id; at most 32752 with storePath         |
  *   | maxChannels                | 0          | channels of a context; 0: no bound, not even for strangers |
  *   | acceptUnknownChannels      | true       | a received message may create its channel   |
  *   | maxIncomingMessages        | 10000      | messages per channel that wait for others   |
- *   | maxIncomingBytes           | 67108864   | and their size; past either, the oldest gives way |
+ *   | maxIncomingBytes           | 67108864   | and their size; past either, the oldest waits no longer |
  *   | maxOutgoingMessages        | 10000      | unacknowledged messages per channel         |
  *   | maxRepairEntries           | 1000       | entries of each repair buffer               |
  */
@@ -342,7 +351,8 @@ uint32_t SdsAbiVersion(void);
 const char *SdsStatusString(int status);
 
 /**
- * Frees what a function of the library gave the caller to free.
+ * Frees what a function of the library gave the host to free: payloads, an
+ * SdsUnwrapped, texts. A context is ended with SdsClose.
  *
  * @param p The memory; NULL is fine.
  * @since 0.1.0
@@ -359,7 +369,7 @@ void SdsFree(void *p);
 typedef enum {
     /** It has a content, and is delivered in causal order. */
     SDS_KIND_CONTENT = 1,
-    /** It has none: it tells and asks what a message would. */
+    /** It has none: it tells and asks what a message would, and is not delivered. */
     SDS_KIND_SYNC = 2,
     /** It is delivered at once or lost, and leaves no trace. */
     SDS_KIND_EPHEMERAL = 3
@@ -397,9 +407,9 @@ typedef struct {
     uint64_t lamport;
     /** 1 when it was delivered before, else 0. */
     uint32_t duplicate;
-    /** 1 when it waits for others: SDS_EVENT_MESSAGE_READY comes when it is delivered. */
+    /** 1 when it waits for them: SDS_EVENT_MESSAGE_READY comes when it is delivered. */
     uint32_t buffered;
-    /** What it waits for; NULL if nothing. */
+    /** What it cites that was not delivered yet; NULL if nothing. */
     const SdsDependency *missing;
     /** How many there are. */
     size_t missingCount;
@@ -411,9 +421,9 @@ typedef enum {
     SDS_EVENT_MESSAGE_READY = 1,
     /** An own message was acknowledged. */
     SDS_EVENT_MESSAGE_SENT = 2,
-    /** A message waits for others. */
+    /** A message, also a sync message, cites others that were not delivered yet. */
     SDS_EVENT_MISSING_DEPENDENCIES = 3,
-    /** It is time to say something. */
+    /** It is time to say something, with SdsWrapSync where there is nothing to say. */
     SDS_EVENT_PERIODIC_SYNC = 4,
     /** Broadcast this answer to a peer who asked. */
     SDS_EVENT_REPAIR_READY = 5,
@@ -431,13 +441,18 @@ typedef enum {
  *   | type                           | members, beside channelId and messageId            |
  *   |--------------------------------|-----------------------------------------------------|
  *   | SDS_EVENT_MESSAGE_READY        | message: the content, if the message had been buffered |
- *   | SDS_EVENT_MESSAGE_SENT         |                                                     |
+ *   | SDS_EVENT_MESSAGE_SENT         | none                                                |
  *   | SDS_EVENT_MISSING_DEPENDENCIES | deps                                                |
- *   | SDS_EVENT_PERIODIC_SYNC        | channelIds: where there is something to say; not channelId, messageId |
+ *   | SDS_EVENT_PERIODIC_SYNC        | channelIds: those in memory that hold anything, if any; not channelId, messageId |
  *   | SDS_EVENT_REPAIR_READY         | message: the payload to broadcast                   |
  *   | SDS_EVENT_RESEND_READY         | message: the payload to broadcast; attempts: which one this is |
  *   | SDS_EVENT_DELIVERY_FAILED      | attempts: how many there were                       |
- *   | SDS_EVENT_DEPENDENCIES_LOST    | deps                                                |
+ *   | SDS_EVENT_DEPENDENCIES_LOST    | deps; SDS_EVENT_MESSAGE_READY follows               |
+ *
+ * The content of a message that was not buffered is in the SdsUnwrapped that its SdsUnwrap
+ * is about to return. In the same call SDS_EVENT_MESSAGE_READY may follow for messages that
+ * had waited for it: a host that shows messages in their order notes the events, and shows
+ * them when SdsUnwrap has returned.
  */
 typedef struct {
     /** The size of this struct as the library was compiled with it. */
@@ -481,12 +496,14 @@ typedef void (*SdsEventHandler)(const SdsEvent *event, void *userData);
 /**
  * Tells where a message can be fetched: bytes that mean something to the host and
  * its peers, such as the hash that a store knows it by. They travel with every
- * citation of the message and reach peers as "retrievalHint".
+ * citation of the message and reach peers as the hint of an SdsDependency
+ * ("retrievalHint").
  *
- * Called while a message is wrapped, for each cited message without a hint, until
- * it gives one. It must not call the library.
+ * Called while a message or a sync message is wrapped, for each message that it cites
+ * without a hint, until it gives one; not for one whose id has a NUL. It may call next
+ * to nothing; see Callbacks.
  *
- * @param messageId The message.
+ * @param messageId The message, in the channel that is wrapped for.
  * @param hint      Receives memory from malloc(), which the library frees with
  *                  free(), or stays NULL when there is no hint.
  * @param hintLen   Receives its length, at most 4096; longer hints are not used.
@@ -516,12 +533,12 @@ typedef struct {
 /**
  * The procedures through which a host keeps channels; see Persistence.
  *
- * Each returns 0 if it did what it was asked to. Otherwise it may first say why with
- * SdsFail; without that, the error is of the form "loadChannel returned 5". userData
- * is what was passed beside the table.
+ * Each is given the call, the channel and, as userData, what was passed beside the table.
+ * It returns 0 if it did what it was asked to. Otherwise it may first say why with
+ * SdsFail; without that, the error is of the form "loadChannel returned 5".
  *
- * Set what lies beyond what you know of to zero, and `size` to sizeof(SdsPersistence).
- * `loadChannel` and `dropChannel` must be set, and either `commit` or both of
+ * Set the table to zero, `size` to sizeof(SdsPersistence), and then what there is to
+ * set: `loadChannel` and `dropChannel`, and either `commit` or both of
  * `saveChannelMeta` and `updateHistory`.
  */
 typedef struct {
@@ -603,9 +620,9 @@ typedef struct {
     const char *participantId;
     /** See Configuration; NULL or "" takes SDS_CONFIG or defaults. */
     const char *configJson;
-    /** What keeps the channels, copied; NULL if nothing or the key storePath does. */
+    /** What keeps the channels; NULL if nothing or the key storePath does. Copied. */
     const SdsPersistence *persistence;
-    /** Handed to the procedures. */
+    /** Handed to the procedures; it must live until the context was closed. */
     void *persistenceUserData;
     /** Receives the events; may be NULL, and set later. */
     SdsEventHandler eventHandler;
@@ -618,14 +635,15 @@ typedef struct {
 } SdsOptions;
 
 /**
- * Makes a context.
+ * Makes a context. No channel is loaded yet, and no event announced.
  *
  * @param options What it is made of; read during the call. NULL is all defaults.
- * @param ctx     Receives the context.
+ * @param ctx     Receives the context, to be ended with SdsClose.
  * @param error   See Errors. Of a configuration the text names the key, what was given
  *                and what it takes.
- * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_PERSISTENCE when the store cannot be
- *         opened; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT, also when there are both procedures and a
+ *         storePath; SDS_ERR_PERSISTENCE when the file of storePath cannot be opened, in
+ *         use by another context for example; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
  * @since 0.1.0
  */
 int SdsOpen(const SdsOptions *options, void **ctx, char **error);
@@ -636,7 +654,7 @@ int SdsOpen(const SdsOptions *options, void **ctx, char **error);
  * not wait for that callback, nor for those it was called from. Of an operation that it
  * interrupts there, the remaining events are dropped. Where callbacks on several threads
  * close each other's context, the call that would wait for ever leaves out those that
- * wait for it. What is kept of the channels stays.
+ * wait for it. What is kept of the channels stays, and the file of storePath is free.
  *
  * @param ctx The context; not valid afterwards.
  * @return SDS_OK; SDS_ERR_INVALID_CONTEXT, also for a context that another thread is
@@ -669,11 +687,12 @@ int SdsSetEventHandler(void *ctx, SdsEventHandler handler, void *userData);
  *  @{ */
 
 /**
- * Makes the payload to broadcast for a new message. An id that was wrapped before
- * replaces that message.
+ * Makes the payload to broadcast for a new message. It is in the sender's log at once,
+ * without an event, and may be broadcast as soon as this returns. A message with an id that
+ * was wrapped before takes the place of that one.
  *
  * @param ctx        The context.
- * @param channelId  The channel, made when it is new.
+ * @param channelId  The channel, made or loaded when it is new.
  * @param messageId  An id that no other message of the channel has.
  * @param content    The content, at least one byte; read in place.
  * @param contentLen Its length, at most maxContentBytes.
@@ -699,11 +718,11 @@ int SdsWrap(void *ctx, const char *channelId, const char *messageId, const void 
  * where there are such peers.
  *
  * @param ctx        The context.
- * @param channelId  The channel, made when it is new.
+ * @param channelId  The channel, made or loaded when it is new.
  * @param message    Receives the payload, to be freed with SdsFree.
  * @param messageLen Receives its length.
  * @param error      See Errors.
- * @return As SdsWrap.
+ * @return As SdsWrap, but for content and maxOutgoingMessages, which do not concern it.
  * @since 0.1.0
  */
 int SdsWrapSync(void *ctx, const char *channelId, uint8_t **message, size_t *messageLen, char **error);
@@ -713,14 +732,14 @@ int SdsWrapSync(void *ctx, const char *channelId, uint8_t **message, size_t *mes
  * typing", say. It is not logged, acknowledged or sent again.
  *
  * @param ctx        The context.
- * @param channelId  The channel, made when it is new.
- * @param messageId  An id.
+ * @param channelId  The channel, made or loaded when it is new.
+ * @param messageId  An id, which peers are told and nobody remembers.
  * @param content    The content, at least one byte; read in place.
  * @param contentLen Its length, at most maxContentBytes.
  * @param message    Receives the payload, to be freed with SdsFree.
  * @param messageLen Receives its length.
  * @param error      See Errors.
- * @return As SdsWrap.
+ * @return As SdsWrap, but for maxOutgoingMessages, which does not concern it.
  * @since 0.1.0
  */
 int SdsWrapEphemeral(void *ctx, const char *channelId, const char *messageId, const void *content, size_t contentLen,
@@ -730,16 +749,18 @@ int SdsWrapEphemeral(void *ctx, const char *channelId, const char *messageId, co
  * Takes in a payload that the transport received. Give it everything: what is not an SDS
  * message fails with SDS_ERR_DESERIALIZATION and changes nothing.
  *
- * The content is handed out at once, even when the message has to wait; the events say
- * when it is delivered.
+ * The content is handed out at once, even when the message has to wait; the events, which
+ * come before this returns, say what is delivered and in which order. See SdsEvent.
  *
  * @param ctx        The context.
  * @param message    The payload; read in place.
- * @param messageLen Its length, at most maxWireBytes.
+ * @param messageLen Its length.
  * @param result     Receives the message, to be freed with SdsFree.
  * @param error      See Errors.
- * @return SDS_OK; SDS_ERR_DESERIALIZATION; SDS_ERR_LIMIT_EXCEEDED when it is of a channel
- *         that may not be made; SDS_ERR_PERSISTENCE when its channel cannot be loaded;
+ * @return SDS_OK; SDS_ERR_DESERIALIZATION, also for a payload over maxWireBytes and one
+ *         with content, ids or histories over the other limits; SDS_ERR_LIMIT_EXCEEDED
+ *         when it is of a channel that may not be made (maxChannels,
+ *         acceptUnknownChannels); SDS_ERR_PERSISTENCE when its channel cannot be loaded;
  *         SDS_ERR_INVALID_ARGUMENT; SDS_ERR_OUT_OF_MEMORY; SDS_ERR_INVALID_CONTEXT;
  *         SDS_ERR_FORKED; SDS_ERR_INTERNAL.
  * @since 0.1.0
@@ -748,14 +769,15 @@ int SdsUnwrap(void *ctx, const void *message, size_t messageLen, SdsUnwrapped **
 
 /**
  * Declares that the host has messages by other means, from a store for example: nothing
- * waits for them any longer.
+ * waits for them or asks for them any longer. What waited for nothing else is delivered,
+ * with its events, before this returns.
  *
  * @param ctx        The context.
- * @param channelId  A channel that exists.
+ * @param channelId  A channel in memory; see Contexts.
  * @param messageIds The ids; NULL when there are none.
  * @param count      How many there are, at most 1,000,000.
  * @param error      See Errors.
- * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT, also when the channel is not known;
+ * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT, also when the channel is not in memory;
  *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
  * @since 0.1.0
  */
@@ -768,8 +790,8 @@ int SdsMarkMet(void *ctx, const char *channelId, const char *const *messageIds, 
  *  @{ */
 
 /**
- * Makes a channel, or loads what is kept of it, before its first message. One that
- * exists is fine.
+ * Makes a channel, or loads what is kept of it, before its first message. For one that is
+ * in memory it does nothing.
  *
  * @param ctx       The context.
  * @param channelId The channel.
@@ -782,10 +804,11 @@ int SdsMarkMet(void *ctx, const char *channelId, const char *const *messageIds, 
 int SdsEnsureChannel(void *ctx, const char *channelId, char **error);
 
 /**
- * Forgets a channel, what is kept of it first. One that does not exist is no error.
+ * Forgets a channel, what is kept of it first. One that does not exist is no error; the
+ * next message that is sent or received in it makes it anew.
  *
  * @param ctx       The context.
- * @param channelId The channel.
+ * @param channelId The channel; it need not be in memory.
  * @param error     See Errors.
  * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT; SDS_ERR_PERSISTENCE, and then the channel
  *         stays; SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
@@ -794,7 +817,8 @@ int SdsEnsureChannel(void *ctx, const char *channelId, char **error);
 int SdsDropChannel(void *ctx, const char *channelId, char **error);
 
 /**
- * Forgets all channels of a context, what is kept of them first.
+ * Forgets all channels of a context, what is kept of them first. With procedures of the
+ * host these are the channels in memory; the file of storePath is emptied.
  *
  * @param ctx   The context.
  * @param error See Errors.
@@ -814,7 +838,8 @@ int SdsReset(void *ctx, char **error);
 /**
  * Starts the library's own timer, one thread for the context: resends, repairs,
  * messages that waited too long, and SDS_EVENT_PERIODIC_SYNC. Events come on that
- * thread, too, from then on. Starting twice is the same as once.
+ * thread, too, from then on. It runs until the context is closed; starting twice is the
+ * same as once.
  *
  * @param ctx   The context.
  * @param error See Errors.
@@ -827,9 +852,10 @@ int SdsStart(void *ctx, char **error);
 /**
  * In place of SdsStart, for a host with a loop of its own (a user interface, asyncio, a
  * game): runs what is due, on the calling thread, with its events, and says when it
- * wants to be called again. Call it once after opening, which only makes the schedule,
- * and then at those times; to call it earlier costs little, to call it late delays what
- * is due and loses nothing. No thread of the library runs for such a context.
+ * wants to be called again. Call it once after opening, which makes the schedule and
+ * loads what the file of storePath has under way, and then at those times; to call it
+ * earlier costs little, to call it late delays what is due and loses nothing. No thread of
+ * the library runs for such a context.
  *
  * @param ctx        The context.
  * @param nowUnixMs  The time of the system's clock in milliseconds since 1970, which
@@ -851,7 +877,7 @@ int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
  *  @{ */
 
 /**
- * Lists the channels in memory.
+ * Lists the channels in memory, with how much each holds.
  *
  * @param ctx   The context.
  * @param json  Receives a JSON object, to be freed with SdsFree.
@@ -863,7 +889,7 @@ int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
 int SdsChannels(void *ctx, char **json, char **error);
 
 /**
- * Shows what a channel holds.
+ * Shows what a channel holds: why a message is not delivered, or not acknowledged.
  *
  * @param ctx       The context.
  * @param channelId A channel in memory; it is not loaded or made.
@@ -984,11 +1010,10 @@ void SdsFail(SdsCall *call, const char *reason);
  *                    lies beyond the procedures that the library knows is ignored.
  * @param userData    Handed to the procedures. It must live until the context was
  *                    cleaned up, or until other procedures were set.
- * @param error       Receives NULL, or on failure a text that says what is wrong, to
- *                    be freed with SdsFree. May be NULL.
+ * @param error       See Errors.
  * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT when a procedure is missing (the text names
  *         it), when `size` is too small, when there are channels already or a
- *         storePath, and from inside a procedure or a hint provider;
+ *         storePath, and from inside what may not call;
  *         SDS_ERR_INVALID_CONTEXT; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
  * @since 0.1.0
  */
@@ -1056,7 +1081,7 @@ void *SdsNewReliabilityManagerWithConfig(const char *participantId, const char *
  *   |-------------------------|------------------------------------|---------------------------------------|
  *   | message_ready           | delivered, in causal order         | messageId, channelId                  |
  *   | message_sent            | an own message was acknowledged    | messageId, channelId                  |
- *   | missing_dependencies    | a message waits for others         | messageId, channelId, missingDeps     |
+ *   | missing_dependencies    | a message cites undelivered ones   | messageId, channelId, missingDeps     |
  *   | periodic_sync           | time to say something              | channelIds: where there is something  |
  *   | repair_ready            | broadcast this answer              | channelId, message                    |
  *   | resend_ready            | broadcast this own message again   | messageId, channelId, message, attempt |
@@ -1142,7 +1167,7 @@ int SdsWrapOutgoingMessage(void *ctx, void *message, size_t messageLen, const ch
  *   |------------------|-------------------------------------------------------------|
  *   | message          | the content, an array of numbers                            |
  *   | channelId        | the channel                                                 |
- *   | missingDeps      | what it waits for: array of {"messageId", "retrievalHint"}  |
+ *   | missingDeps      | what it cites that was not delivered yet: array of {"messageId", "retrievalHint"} |
  *   | messageId        | the message                                                 |
  *   | senderId         | who sent it, "" when not named                              |
  *   | lamportTimestamp | its logical time                                            |
@@ -1154,7 +1179,7 @@ int SdsWrapOutgoingMessage(void *ctx, void *message, size_t messageLen, const ch
  *
  * @param ctx        The context.
  * @param message    The payload.
- * @param messageLen Its length, at most maxWireBytes.
+ * @param messageLen Its length.
  * @param callback   Gets RET_OK and the JSON, or RET_ERR and what went wrong.
  * @param userData   Handed to the callback.
  * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
@@ -1169,7 +1194,7 @@ int SdsUnwrapReceivedMessage(void *ctx, void *message, size_t messageLen, SdsCal
  * @param ctx        The context.
  * @param messageIDs The ids.
  * @param count      How many there are, at most 1,000,000.
- * @param channelId  A channel that exists; reInvalidArgument otherwise.
+ * @param channelId  A channel in memory; reInvalidArgument otherwise.
  * @param callback   Gets RET_OK and "", or RET_ERR and what went wrong.
  * @param userData   Handed to the callback.
  * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
@@ -1184,7 +1209,7 @@ int SdsMarkDependenciesMet(void *ctx, char **messageIDs, size_t count, const cha
  * once.
  *
  * @param ctx      The context.
- * @param callback Gets RET_OK and "".
+ * @param callback Gets RET_OK and "", or RET_ERR when SdsTick drives the context.
  * @param userData Handed to the callback.
  * @return RET_OK, RET_ERR or RET_MISSING_CALLBACK; see Errors.
  * @since 0.1.0
