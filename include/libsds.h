@@ -88,10 +88,10 @@
  * @section ids Ids and strings
  * Ids of participants, channels and messages are UTF-8, not empty (that of a participant
  * may be), at most maxIdBytes long, and compared byte by byte. A peer may have put a NUL
- * into one, which no C string can hold: native functions and persistence procedures show
- * each such NUL as the two bytes C0 80, which UTF-8 never has, and take them back, so to
- * the host an id is a key like any other. Functions that have result callbacks do not
- * take them, and JSON has an escaped NUL (backslash, u0000).
+ * into one, which no C string can hold: native functions, persistence procedures and the hint
+ * provider show each such NUL as the two bytes C0 80, which UTF-8 never has, and take them
+ * back, so to the host an id is a key like any other. Functions that have result callbacks
+ * do not take them, and JSON has an escaped NUL (backslash, u0000).
  *
  * @section persistence Persistence
  * A participant that restarts without its state sends with a clock that went back,
@@ -440,7 +440,7 @@ typedef enum {
  *
  *   | type                           | members, beside channelId and messageId            |
  *   |--------------------------------|-----------------------------------------------------|
- *   | SDS_EVENT_MESSAGE_READY        | message: the content, if the message had been buffered |
+ *   | SDS_EVENT_MESSAGE_READY        | message: the content                                |
  *   | SDS_EVENT_MESSAGE_SENT         | none                                                |
  *   | SDS_EVENT_MISSING_DEPENDENCIES | deps                                                |
  *   | SDS_EVENT_PERIODIC_SYNC        | channelIds: those in memory that hold anything, if any; not channelId, messageId |
@@ -449,10 +449,8 @@ typedef enum {
  *   | SDS_EVENT_DELIVERY_FAILED      | attempts: how many there were                       |
  *   | SDS_EVENT_DEPENDENCIES_LOST    | deps; SDS_EVENT_MESSAGE_READY follows               |
  *
- * The content of a message that was not buffered is in the SdsUnwrapped that its SdsUnwrap
- * is about to return. In the same call SDS_EVENT_MESSAGE_READY may follow for messages that
- * had waited for it: a host that shows messages in their order notes the events, and shows
- * them when SdsUnwrap has returned.
+ * A host that shows each message on its SDS_EVENT_MESSAGE_READY shows them in causal order,
+ * and needs the result of SdsUnwrap for nothing else than senderId and lamport.
  */
 typedef struct {
     /** The size of this struct as the library was compiled with it. */
@@ -500,8 +498,7 @@ typedef void (*SdsEventHandler)(const SdsEvent *event, void *userData);
  * ("retrievalHint").
  *
  * Called while a message or a sync message is wrapped, for each message that it cites
- * without a hint, until it gives one; not for one whose id has a NUL. It may call next
- * to nothing; see Callbacks.
+ * without a hint, until it gives one. It may call next to nothing; see Callbacks.
  *
  * @param messageId The message, in the channel that is wrapped for.
  * @param hint      Receives memory from malloc(), which the library frees with

@@ -203,8 +203,8 @@ func saturatingAdd(a, b int64) int64 {
 // deliver puts e into the log, announces it, and goes on with every buffered
 // message that this completes, in (lamport, id) order, each after what
 // released it. It is one worklist: no recursion, O(n log n) for n releases.
-func (c *Channel) deliver(e *entry, buffered bool, effects *Effects) {
-	c.place(e, buffered, effects)
+func (c *Channel) deliver(e *entry, effects *Effects) {
+	c.place(e, effects)
 	c.deliverReady(effects)
 }
 
@@ -216,17 +216,13 @@ func (c *Channel) deliverReady(effects *Effects) {
 			return
 		}
 		effects.Changed = true
-		c.place(next, true, effects)
+		c.place(next, effects)
 	}
 }
 
 // place puts one message into the log and queues what waited only for it.
-func (c *Channel) place(e *entry, buffered bool, effects *Effects) {
-	event := Event{Type: MessageReady, MessageID: e.id}
-	if buffered {
-		event.Content = e.stored.Content()
-	}
-	effects.announce(event)
+func (c *Channel) place(e *entry, effects *Effects) {
+	effects.announce(Event{Type: MessageReady, MessageID: e.id, Content: e.stored.Content()})
 	c.record(e)
 }
 

@@ -104,8 +104,8 @@ type EventType uint8
 
 // The events, with the numbers of the native C API.
 const (
-	// MessageReady: MessageID was delivered. Content is set when it had been
-	// buffered, as the host saw it long ago.
+	// MessageReady: MessageID was delivered. Content is its content, so that a host
+	// which shows what is announced shows it in causal order.
 	MessageReady EventType = iota + 1
 	// MessageSent: the own message MessageID was acknowledged.
 	MessageSent

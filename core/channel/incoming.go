@@ -179,5 +179,5 @@ func (c *Channel) loseHope(w *waiting, effects *Effects) {
 	effects.Changed = true
 	effects.announce(Event{Type: DependenciesLost, MessageID: w.entry.id, Deps: w.lacks()})
 	c.incoming.remove(w)
-	c.deliver(w.entry, true, effects)
+	c.deliver(w.entry, effects)
 }

@@ -14,7 +14,7 @@ func (c *Channel) receive(now int64, m *wire.Message, effects *Effects) {
 	receipt := &effects.Receipt
 	if m.IsEphemeral() {
 		receipt.MessageID, receipt.SenderID = strings.Clone(m.ID), strings.Clone(m.SenderID)
-		effects.announce(Event{Type: MessageReady, MessageID: receipt.MessageID})
+		effects.announce(Event{Type: MessageReady, MessageID: receipt.MessageID, Content: bytes.Clone(m.Content)})
 		return
 	}
 	c.asking.remove(m.ID)
@@ -50,7 +50,7 @@ func (c *Channel) receive(now int64, m *wire.Message, effects *Effects) {
 	receipt.MessageID, receipt.SenderID = e.id, e.sender
 	c.filter.Add(c.filter.Scheme().Sum(e.id))
 	if len(receipt.Missing) == 0 {
-		c.deliver(e, false, effects)
+		c.deliver(e, effects)
 		return
 	}
 	c.incoming.add(e, receipt.Missing, now)

@@ -231,7 +231,7 @@ func TestDeliverAnnouncesLogsAndIsReadyAtOnce(t *testing.T) {
 	receipt := p.take(message("b1", 1000, from("bob")))
 	expect(t, "receipt", receipt, Receipt{MessageID: "b1", SenderID: "bob"})
 	p.expectEvents(t, "message_ready b1")
-	expect(t, "content of the event", p.effects.Events[0].Content, nil)
+	expect(t, "content of the event", string(p.effects.Events[0].Content), "content of b1")
 	expect(t, "log", p.logIDs(), []string{"b1"})
 }
 

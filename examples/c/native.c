@@ -5,7 +5,7 @@
  * notices and ends, starts again from his file, asks for what is missing, and gets it.
  *
  * To make it yours, put your transport into transmit() and receive(), your user into say() and
- * show(), and your loop into run(). A host that may be killed at any moment has a little more to
+ * on_event(), and your loop into run(). A host that may be killed at any moment has a little more to
  * do: chat_participant.c says what.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -19,15 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-struct line {
-    char id[16], text[48];
-};
-
 static struct peer {
     const char *name;
     void *ctx;
-    struct line ready[8]; /* delivered, in causal order, and not shown yet */
-    int ready_count;
     int confirmed; /* how many own messages were acknowledged */
 } alice, bob;
 
@@ -47,22 +41,7 @@ static int ok(int status)
     return status == SDS_OK;
 }
 
-/* Shows the user what was delivered. The content of the message that was just unwrapped, if
- * that is among it, comes with m and not with its event. */
-static void show(struct peer *p, const SdsUnwrapped *m)
-{
-    for (int i = 0; i < p->ready_count; i++) {
-        struct line *line = &p->ready[i];
-
-        if (m != NULL && strcmp(line->id, m->messageId) == 0)
-            printf("%-5s hears %s: %.*s\n", p->name, line->id, (int)m->contentLen, (const char *)m->content);
-        else
-            printf("%-5s hears %s: %s\n", p->name, line->id, line->text);
-    }
-    p->ready_count = 0;
-}
-
-/* Takes in what the network brings, all of it. */
+/* Takes in what the network brings, all of it. What is delivered comes as an event. */
 static void receive(struct peer *p, const uint8_t *payload, size_t len)
 {
     SdsUnwrapped *m;
@@ -72,9 +51,8 @@ static void receive(struct peer *p, const uint8_t *payload, size_t len)
         printf("%-5s hears, from somebody without SDS: %.*s\n", p->name, (int)len, (const char *)payload);
         status = SDS_OK;
     }
-    if (ok(status))
-        show(p, m);
-    SdsFree(m);
+    ok(status);
+    SdsFree(m); /* it has the sender, too, and what the message waits for */
 }
 
 /* Broadcasts a payload. This network is a call. */
@@ -103,14 +81,8 @@ static void on_event(const SdsEvent *event, void *user)
     size_t len;
 
     switch (event->type) {
-    case SDS_EVENT_MESSAGE_READY: /* shown when the call returns, which may bring the content */
-        if (p->ready_count < (int)(sizeof p->ready / sizeof p->ready[0])) {
-            struct line *line = &p->ready[p->ready_count++];
-
-            snprintf(line->id, sizeof line->id, "%s", event->messageId);
-            snprintf(line->text, sizeof line->text, "%.*s", (int)event->messageLen,
-                     event->message != NULL ? (const char *)event->message : "");
-        }
+    case SDS_EVENT_MESSAGE_READY: /* delivered, in causal order */
+        printf("%-5s hears %s: %.*s\n", p->name, event->messageId, (int)event->messageLen, (const char *)event->message);
         break;
     case SDS_EVENT_MISSING_DEPENDENCIES: /* a host with an archive looks there: SdsMarkMet */
     case SDS_EVENT_DEPENDENCIES_LOST:
@@ -167,7 +139,6 @@ static int64_t tick(struct peer *p)
     int64_t next;
 
     ok(SdsTick(p->ctx, now(), &next, &error));
-    show(p, NULL); /* what had waited too long */
     return next;
 }
 

@@ -27,12 +27,13 @@ static void an_unwrapped_message_is_described_in_full(void)
     EXPECT_NUMBER(heard->count, 1);
     EXPECT_NUMBER(diary_count(heard, SDS_EVENT_MESSAGE_READY, "m1"), 1);
     EXPECT_TEXT(heard->entries[0].channel, "channel");
-    EXPECT_NUMBER(heard->entries[0].message.length, 0);
+    EXPECT_NUMBER(heard->entries[0].message.length, 5);
+    EXPECT(memcmp(heard->entries[0].message.data, "hello", 5) == 0);
     close_native(alice);
     close_native(bob);
 }
 
-static void a_message_waits_and_comes_again_with_its_content(void)
+static void a_message_that_waits_is_delivered_in_causal_order(void)
 {
     struct diary *heard = new_diary();
     void *alice = open_native("alice", NULL, NULL), *bob = open_native("bob", NULL, heard);
@@ -57,7 +58,7 @@ static void a_message_waits_and_comes_again_with_its_content(void)
     receive(bob, first);
     EXPECT_NUMBER(heard->count, 3);
     EXPECT_TEXT(heard->entries[1].message_id, "m1");
-    EXPECT_NUMBER(heard->entries[1].message.length, 0);
+    EXPECT(heard->entries[1].message.length == 3 && memcmp(heard->entries[1].message.data, "one", 3) == 0);
     EXPECT_TEXT(heard->entries[2].message_id, "m2");
     EXPECT_NUMBER(heard->entries[2].message.length, 3);
     EXPECT(memcmp(heard->entries[2].message.data, "two", 3) == 0);
@@ -143,6 +144,7 @@ static void an_ephemeral_message_leaves_no_trace(void)
     SdsFree(result);
     receive(bob, wire);
     EXPECT_NUMBER(diary_count(heard, SDS_EVENT_MESSAGE_READY, "typing"), 2);
+    EXPECT_NUMBER(diary_find(heard, SDS_EVENT_MESSAGE_READY).message.length, 3);
     result = unwrap_native(bob, wrap_native(alice, "channel", "m1", "one"));
     EXPECT_NUMBER(result->missingCount, 0);
     SdsFree(result);
@@ -197,6 +199,13 @@ static void blocks_outlive_their_context(void)
     SdsFree(words);
 }
 
+static void note_asked(const char *messageId, char **hint, size_t *hintLen, void *userData)
+{
+    (void)hint;
+    (void)hintLen;
+    sprintf((char *)userData + strlen(userData), "%s ", messageId);
+}
+
 /* An id with a NUL in it, as a peer may send it: a key like any other. */
 static void an_id_with_a_nul_is_a_key_like_any_other(void)
 {
@@ -204,7 +213,7 @@ static void an_id_with_a_nul_is_a_key_like_any_other(void)
     struct diary *heard = new_diary();
     void *bob = open_native("bob", NULL, heard);
     struct payload payload = {0};
-    char *error = NULL;
+    char *error = NULL, *asked = scratch(100);
     SdsUnwrapped *result;
 
     payload_bytes(&payload, 1, "m\0x", 3);
@@ -221,6 +230,9 @@ static void an_id_with_a_nul_is_a_key_like_any_other(void)
     EXPECT_NUMBER(diary_count(heard, SDS_EVENT_MISSING_DEPENDENCIES, "m\xc0\x80x"), 1);
     EXPECT_STATUS(SdsMarkMet(bob, name, &name, 1, &error), SDS_OK);
     EXPECT_NUMBER(diary_count(heard, SDS_EVENT_MESSAGE_READY, "m\xc0\x80x"), 1);
+    SdsSetRetrievalHintProvider(bob, note_asked, asked);
+    wrap_native(bob, name, "b1", "cites it");
+    EXPECT_TEXT(asked, "m\xc0\x80x ");
     EXPECT_STATUS(SdsDropChannel(bob, name, &error), SDS_OK);
     payload_free(&payload);
     close_native(bob);
@@ -964,7 +976,7 @@ int main(int argc, char **argv)
 {
     expect_begin(argc, argv);
     RUN(an_unwrapped_message_is_described_in_full);
-    RUN(a_message_waits_and_comes_again_with_its_content);
+    RUN(a_message_that_waits_is_delivered_in_causal_order);
     RUN(what_is_marked_as_met_is_waited_for_no_longer);
     RUN(a_cited_message_is_acknowledged);
     RUN(a_sync_message_tells_and_asks_what_a_message_would);
