@@ -7,11 +7,11 @@ package main
 import "C"
 
 import (
-	"strings"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/libsds/libsds/core/limits"
+	"github.com/libsds/libsds/internal/cblock"
 )
 
 // hints is how a context asks its host for retrieval hints. The core asks while
@@ -55,10 +55,10 @@ func (h *hints) ask(messageID string) []byte {
 		return nil // this may be one of them
 	}
 	provider := h.provider.Load()
-	if provider == nil || strings.IndexByte(messageID, 0) >= 0 { // C cannot name the latter
+	if provider == nil {
 		return nil
 	}
-	id := append([]byte(messageID), 0)
+	id := append(cblock.AppendName(nil, messageID), 0)
 	var size C.size_t
 	hint := C.sdsAskHint(*provider, (*C.char)(unsafe.Pointer(&id[0])), &size)
 	if hint == nil {
