@@ -874,7 +874,13 @@ int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
  *  @{ */
 
 /**
- * Lists the channels in memory, with how much each holds.
+ * Lists the channels in memory, with how much each holds: {"channels": [...]}, in the
+ * order of their ids. In each, "waits" tells whether something in it waits (a message for
+ * others, one of ours for an acknowledgement, a repair, a change to be saved), and
+ * SdsInspect says what. Beside it there are "channelId", "clock", "logMessages",
+ * "outgoingMessages", "incomingMessages", "incomingBytes", "waitingSince" (when the one that
+ * has waited longest came), "completeMessages", "outgoingRepairs", "incomingRepairs",
+ * "metDependencies", "pendingChanges", "pendingHints" and "dirty".
  *
  * @param ctx   The context.
  * @param json  Receives a JSON object, to be freed with SdsFree.
@@ -886,7 +892,36 @@ int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
 int SdsChannels(void *ctx, char **json, char **error);
 
 /**
- * Shows what a channel holds: why a message is not delivered, or not acknowledged.
+ * Shows what a channel holds: why a message is not delivered, or not acknowledged. There
+ * is no content in it. Times are milliseconds since 1970; what is due at a time happens in
+ * the first sweep after it, so nothing does where neither SdsStart nor SdsTick was called.
+ * Keys may be added.
+ *
+ *   | key                  | value                                                       |
+ *   |----------------------|-------------------------------------------------------------|
+ *   | inspectedAt          | the time of the answer                                      |
+ *   | channelId, participantId, wireFormat | as configured                               |
+ *   | timers               | "begun": whether time passes at all; nextBufferSweepAt, nextRepairSweepAt, nextPeriodicSyncAt |
+ *   | clock                | lamportTimestamp, and its unit                              |
+ *   | log                  | what was delivered, oldest first: messageId, senderId, lamportTimestamp, retrievalHint |
+ *   | incomingBuffer       | what was received and waits: waitingSince, givenUpAfter, and missingDependencies, each with its senderId, who certainly has it, and a state |
+ *   | completeMessages     | what a restart found to lack nothing: the next operation on the channel delivers it |
+ *   | outgoingBuffer       | own messages that nobody acknowledged: lastSentAt, resends, resendsLeft, resendAfter or givenUpAfter, possibleAcknowledgements of possibleAcknowledgementsNeeded |
+ *   | outgoingRepairBuffer | what messages of ours ask for: timesAsked, lastAskedAt, nextAskAt, askingEndsAfter |
+ *   | incomingRepairBuffer | what peers asked for: answerAt                              |
+ *   | metDependencies      | ids that were declared met and did not come since           |
+ *   | filter               | ids, capacity, fill, bytes                                  |
+ *   | persistence          | kept, dirty, pendingChanges, pendingHints: how far what keeps the channel is behind |
+ *
+ * The state of a missing dependency is
+ *
+ *   | state       | what is done about it                                                |
+ *   |-------------|----------------------------------------------------------------------|
+ *   | "received"  | it is in the incoming buffer itself, which says what it waits for    |
+ *   | "scheduled" | the first message of ours from nextAskAt on asks everybody for it    |
+ *   | "asked"     | so did one already: timesAsked, lastAskedAt; and again at nextAskAt  |
+ *   | "ended"     | nothing more: a peer asks for it, T_max passed without an answer, or it gave way to more urgent ones |
+ *   | "off"       | nothing: repairs are off, without a participant id for example       |
  *
  * @param ctx       The context.
  * @param channelId A channel in memory; it is not loaded or made.
