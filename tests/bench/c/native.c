@@ -3,8 +3,9 @@
  * Two contexts talk in one channel until both logs are full. Then rounds of calls are
  * timed, each with the SdsFree of its result. Then four threads do the same in a
  * channel each, beside one thread alone. One line per figure goes to stdout: its name
- * and the median of the rounds, in nanoseconds per call; for several callers, how many
- * calls they make in a second, and as a multiple of one's who does the same work. */
+ * and the median of the rounds, in nanoseconds per call; how much of the library's heap a
+ * byte of content takes; for several callers, how many calls they make in a second, and as
+ * a multiple of one's who does the same work. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,78 @@ static void time_unwraps(void)
 	SdsClose(bob);
 }
 
+/* What the library has allocated from its own heap so far. */
+static double allocated(void *ctx)
+{
+	static const char name[] = "\"sds_runtime_allocated_bytes_total\"", key[] = "\"value\":";
+	char *json, *error;
+	const char *at;
+	double bytes;
+
+	check(SdsStats(ctx, &json, &error), (const char *const *)&error);
+	at = strstr(json, name);
+	at = at == NULL ? NULL : strstr(at, key);
+	if (at == NULL) {
+		fprintf(stderr, "bench: SdsStats does not tell what was allocated\n");
+		exit(1);
+	}
+	bytes = strtod(at + strlen(key), NULL);
+	SdsFree(json);
+	return bytes;
+}
+
+enum { SMALL = 1 << 10, LARGE = 256 << 10, GROWN = 40 };
+
+/* How much that is for a wrap of a content of some size and, in unwrapped, for the unwrap of
+ * what it gave. */
+static double allocated_for(size_t size, double *unwrapped)
+{
+	void *alice = participant("alice"), *bob = participant("bob");
+	char *large = calloc(1, size), *error, id[65];
+	struct payload payloads[GROWN];
+	double began = 0, done, all;
+	int i;
+
+	if (large == NULL)
+		exit(1);
+	for (i = -5; i < GROWN; i++) { /* the first ones also warm up */
+		struct payload payload;
+
+		if (i == 0)
+			began = allocated(alice);
+		check(SdsWrap(alice, "channel", next_id(id), large, size, &payload.data, &payload.size, &error),
+		      (const char *const *)&error);
+		if (i < 0) {
+			unwrap(bob, payload);
+			SdsFree(payload.data);
+		} else {
+			payloads[i] = payload;
+		}
+	}
+	done = allocated(alice);
+	for (i = 0; i < GROWN; i++) {
+		unwrap(bob, payloads[i]);
+		SdsFree(payloads[i].data);
+	}
+	all = allocated(alice);
+	free(large);
+	SdsClose(alice);
+	SdsClose(bob);
+	*unwrapped = (all - done) / GROWN;
+	return (done - began) / GROWN;
+}
+
+/* Bytes of the library's heap for a byte of content. */
+static void count_growth(void)
+{
+	double small, large, small_unwrap, large_unwrap;
+
+	small = allocated_for(SMALL, &small_unwrap);
+	large = allocated_for(LARGE, &large_unwrap);
+	printf("native_wrap_growth %.3f\n", (large - small) / (LARGE - SMALL));
+	printf("native_unwrap_growth %.3f\n", (large_unwrap - small_unwrap) / (LARGE - SMALL));
+}
+
 /* One caller of several, or one that does the work of all. */
 struct caller {
 	pthread_t thread;
@@ -327,6 +400,7 @@ int main(void)
 		content[i] = (char)i;
 	time_wraps();
 	time_unwraps();
+	count_growth();
 	time_callers(0, "native_callers_wrap", "native_callers_wrap_rate");
 	time_callers(1, "native_callers_unwrap", "native_callers_unwrap_rate");
 	return 0;
