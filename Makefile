@@ -48,7 +48,12 @@ help:
 # toolchain give the same bytes everywhere. -buildid= is empty for the same
 # reason (it would hash the path of the version script); the GNU build id, which
 # the linker makes from the contents, remains.
-GO_BUILD := GOFLAGS= GOWORK=off GOEXPERIMENT= CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS=-O2 CGO_CPPFLAGS= CGO_LDFLAGS= \
+#
+# Go takes a package from its cache without looking at the headers of other folders
+# that it includes. A macro that nobody reads tells it that they have changed.
+HEADERS  := $(shell cat include/*.h capi/*.h persistence_callbacks/*.h | cksum | cut -d ' ' -f 1)
+GO_BUILD := GOFLAGS= GOWORK=off GOEXPERIMENT= CGO_ENABLED=1 CC='$(CC)' CGO_CFLAGS=-O2 \
+            CGO_CPPFLAGS=-DSDS_HEADERS=$(HEADERS) CGO_LDFLAGS= \
             $(GO) build -trimpath -buildvcs=false
 
 # Preemption by signal is off: signals are the host's.
