@@ -27,7 +27,7 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples docs test bench fuzz lint install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
+.PHONY: help lib demo examples docs test bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
@@ -39,6 +39,7 @@ help:
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
 	@echo 'make lint      gofmt, go vet, staticcheck'
+	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
 	@echo 'make clean     remove build/'
 
@@ -160,6 +161,15 @@ lint:
 	    if [ -n "$$unformatted" ]; then echo "not formatted with gofmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	GOFLAGS= $(GO) run $(STATICCHECK) ./...
+
+# The ABI that is compared with what it was is read from the debug information of
+# the C functions, which are what the header declares.
+abi:
+	@MAKE='$(MAKE)' CC='$(CC)' scripts/check-abi renew
+
+build/abi/$(SONAME): $(SOURCES)
+	$(subst CGO_CFLAGS=-O2,CGO_CFLAGS='-O2 -g',$(GO_BUILD)) -buildmode=c-shared -ldflags '$(filter-out -s -w,$(LINK_SHARED))' -o $@ ./capi
+	@rm -f $(basename $@).h
 
 clean:
 	rm -rf build
