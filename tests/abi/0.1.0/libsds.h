@@ -88,10 +88,10 @@
  * @section ids Ids and strings
  * Ids of participants, channels and messages are UTF-8, not empty (that of a participant
  * may be), at most maxIdBytes long, and compared byte by byte. A peer may have put a NUL
- * into one, which no C string can hold: native functions and persistence procedures show
- * each such NUL as the two bytes C0 80, which UTF-8 never has, and take them back, so to
- * the host an id is a key like any other. Functions that have result callbacks do not
- * take them, and JSON has an escaped NUL (backslash, u0000).
+ * into one, which no C string can hold: native functions, persistence procedures and the hint
+ * provider show each such NUL as the two bytes C0 80, which UTF-8 never has, and take them
+ * back, so to the host an id is a key like any other. Functions that have result callbacks
+ * do not take them, and JSON has an escaped NUL (backslash, u0000).
  *
  * @section persistence Persistence
  * A participant that restarts without its state sends with a clock that went back,
@@ -440,7 +440,7 @@ typedef enum {
  *
  *   | type                           | members, beside channelId and messageId            |
  *   |--------------------------------|-----------------------------------------------------|
- *   | SDS_EVENT_MESSAGE_READY        | message: the content, if the message had been buffered |
+ *   | SDS_EVENT_MESSAGE_READY        | message: the content                                |
  *   | SDS_EVENT_MESSAGE_SENT         | none                                                |
  *   | SDS_EVENT_MISSING_DEPENDENCIES | deps                                                |
  *   | SDS_EVENT_PERIODIC_SYNC        | channelIds: those in memory that hold anything, if any; not channelId, messageId |
@@ -449,10 +449,8 @@ typedef enum {
  *   | SDS_EVENT_DELIVERY_FAILED      | attempts: how many there were                       |
  *   | SDS_EVENT_DEPENDENCIES_LOST    | deps; SDS_EVENT_MESSAGE_READY follows               |
  *
- * The content of a message that was not buffered is in the SdsUnwrapped that its SdsUnwrap
- * is about to return. In the same call SDS_EVENT_MESSAGE_READY may follow for messages that
- * had waited for it: a host that shows messages in their order notes the events, and shows
- * them when SdsUnwrap has returned.
+ * A host that shows each message on its SDS_EVENT_MESSAGE_READY shows them in causal order,
+ * and needs the result of SdsUnwrap for nothing else than senderId and lamport.
  */
 typedef struct {
     /** The size of this struct as the library was compiled with it. */
@@ -500,8 +498,7 @@ typedef void (*SdsEventHandler)(const SdsEvent *event, void *userData);
  * ("retrievalHint").
  *
  * Called while a message or a sync message is wrapped, for each message that it cites
- * without a hint, until it gives one; not for one whose id has a NUL. It may call next
- * to nothing; see Callbacks.
+ * without a hint, until it gives one. It may call next to nothing; see Callbacks.
  *
  * @param messageId The message, in the channel that is wrapped for.
  * @param hint      Receives memory from malloc(), which the library frees with
@@ -877,7 +874,13 @@ int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
  *  @{ */
 
 /**
- * Lists the channels in memory, with how much each holds.
+ * Lists the channels in memory, with how much each holds: {"channels": [...]}, in the
+ * order of their ids. In each, "waits" tells whether something in it waits (a message for
+ * others, one of ours for an acknowledgement, a repair, a change to be saved), and
+ * SdsInspect says what. Beside it there are "channelId", "clock", "logMessages",
+ * "outgoingMessages", "incomingMessages", "incomingBytes", "waitingSince" (when the one that
+ * has waited longest came), "completeMessages", "outgoingRepairs", "incomingRepairs",
+ * "metDependencies", "pendingChanges", "pendingHints" and "dirty".
  *
  * @param ctx   The context.
  * @param json  Receives a JSON object, to be freed with SdsFree.
@@ -889,7 +892,36 @@ int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error);
 int SdsChannels(void *ctx, char **json, char **error);
 
 /**
- * Shows what a channel holds: why a message is not delivered, or not acknowledged.
+ * Shows what a channel holds: why a message is not delivered, or not acknowledged. There
+ * is no content in it. Times are milliseconds since 1970; what is due at a time happens in
+ * the first sweep after it, so nothing does where neither SdsStart nor SdsTick was called.
+ * Keys may be added.
+ *
+ *   | key                  | value                                                       |
+ *   |----------------------|-------------------------------------------------------------|
+ *   | inspectedAt          | the time of the answer                                      |
+ *   | channelId, participantId, wireFormat | as configured                               |
+ *   | timers               | "begun": whether time passes at all; nextBufferSweepAt, nextRepairSweepAt, nextPeriodicSyncAt |
+ *   | clock                | lamportTimestamp, and its unit                              |
+ *   | log                  | what was delivered, oldest first: messageId, senderId, lamportTimestamp, retrievalHint |
+ *   | incomingBuffer       | what was received and waits: waitingSince, givenUpAfter, and missingDependencies, each with its senderId, who certainly has it, and a state |
+ *   | completeMessages     | what a restart found to lack nothing: the next operation on the channel delivers it |
+ *   | outgoingBuffer       | own messages that nobody acknowledged: lastSentAt, resends, resendsLeft, resendAfter or givenUpAfter, possibleAcknowledgements of possibleAcknowledgementsNeeded |
+ *   | outgoingRepairBuffer | what messages of ours ask for: timesAsked, lastAskedAt, nextAskAt, askingEndsAfter |
+ *   | incomingRepairBuffer | what peers asked for: answerAt                              |
+ *   | metDependencies      | ids that were declared met and did not come since           |
+ *   | filter               | ids, capacity, fill, bytes                                  |
+ *   | persistence          | kept, dirty, pendingChanges, pendingHints: how far what keeps the channel is behind |
+ *
+ * The state of a missing dependency is
+ *
+ *   | state       | what is done about it                                                |
+ *   |-------------|----------------------------------------------------------------------|
+ *   | "received"  | it is in the incoming buffer itself, which says what it waits for    |
+ *   | "scheduled" | the first message of ours from nextAskAt on asks everybody for it    |
+ *   | "asked"     | so did one already: timesAsked, lastAskedAt; and again at nextAskAt  |
+ *   | "ended"     | nothing more: a peer asks for it, T_max passed without an answer, or it gave way to more urgent ones |
+ *   | "off"       | nothing: repairs are off, without a participant id for example       |
  *
  * @param ctx       The context.
  * @param channelId A channel in memory; it is not loaded or made.
