@@ -202,36 +202,45 @@ func onChannel(address C.uintptr_t, channelID C.SdsText, inside C.uint64_t, expl
 // had beside its content: names and hints differ in length.
 const spare = 512
 
+// afterward is how much behind a payload is set to 0, if it is there: functions of
+// Go's runtime read a word that begins within a string, and what a host gives back
+// to be unwrapped shall not look uninitialised to memory checkers.
+const afterward = 16
+
 // send makes a payload in the block that the host gets, whose size is guessed
-// from the payloads before. What does not fit the core puts into memory of its
-// own, and that is copied.
+// from the payloads before.
 func (c *call) send(output C.SdsBytes, contentLen int, wrap func(dst []byte) ([]byte, error)) error {
-	room := contentLen + int(c.overhead.Load()) + spare
-	block := C.malloc(C.size_t(room))
+	size := contentLen + int(c.overhead.Load()) + spare
+	block := C.malloc(C.size_t(size))
 	if block == nil {
-		return fmt.Errorf("%w: for a payload of some %d bytes", core.ErrOutOfMemory, room)
+		return fmt.Errorf("%w: for a payload of some %d bytes", core.ErrOutOfMemory, size)
 	}
-	payload, err := wrap(unsafe.Slice((*byte)(block), room)[:0])
+	room := unsafe.Slice((*byte)(block), size)
+	payload, err := wrap(room[:0])
 	if err != nil {
 		C.free(block)
 		return err
 	}
 	c.noteOverhead(len(payload) - contentLen)
-	if inBlock := unsafe.Pointer(unsafe.SliceData(payload)) == block; !inBlock || room-len(payload) > worthShrinking {
-		fitting := C.realloc(block, C.size_t(len(payload)))
-		switch {
-		case fitting != nil:
-			block = fitting
-		case !inBlock:
-			C.free(block)
-			return fmt.Errorf("%w: for a payload of %d bytes", core.ErrOutOfMemory, len(payload))
-		}
-		if !inBlock {
-			copy(unsafe.Slice((*byte)(block), len(payload)), payload)
-		}
+	if rest := size - len(payload); unsafe.SliceData(payload) == &room[0] && rest <= worthShrinking {
+		clear(room[len(payload):][:min(rest, afterward)])
+	} else if block, err = moved(block, payload); err != nil {
+		return err
 	}
 	*output.data, *output.size = (*C.uint8_t)(block), C.size_t(len(payload))
 	return nil
+}
+
+// moved puts a payload into a block of its own size: one that does not fit the
+// guess is in memory of the core's, and one that is much smaller wastes it.
+func moved(block unsafe.Pointer, payload []byte) (unsafe.Pointer, error) {
+	defer C.free(block)
+	fitting := C.malloc(C.size_t(len(payload)))
+	if fitting == nil {
+		return nil, fmt.Errorf("%w: for a payload of %d bytes", core.ErrOutOfMemory, len(payload))
+	}
+	copy(unsafe.Slice((*byte)(fitting), len(payload)), payload)
+	return fitting, nil
 }
 
 // noteOverhead notes what a payload has beside its content, if that is the most
