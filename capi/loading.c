@@ -1,0 +1,39 @@
+/* loading.c - gives back memory that only loading needs.
+ *
+ * The loader reads the table of relocations once, some 340 KB that stay in the memory
+ * of every process otherwise. What is still asked for in that segment, symbols for
+ * example, comes back from the file page by page. */
+#ifdef __linux__
+#include <elf.h>
+#include <link.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The linker puts it at the beginning of the library. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"), weak));
+
+__attribute__((constructor)) static void giveRelocationsBack(void)
+{
+	const char *base = (const char *)&__ehdr_start;
+	const ElfW(Phdr) *first = NULL;
+	const ElfW(Phdr) *headers;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	int i;
+
+	if (base == NULL)
+		return;
+	headers = (const ElfW(Phdr) *)(const void *)(base + __ehdr_start.e_phoff);
+	for (i = 0; i < __ehdr_start.e_phnum; i++) {
+		if (headers[i].p_type == PT_INTERP) /* a program that links the archive: it is not ours */
+			return;
+		if (headers[i].p_type == PT_LOAD && headers[i].p_offset == 0)
+			first = &headers[i];
+	}
+	if (first == NULL || first->p_flags != PF_R) /* code or data are in it, too */
+		return;
+	/* Its last page may be shared with the next segment's. */
+	madvise((void *)(uintptr_t)base, first->p_memsz & ~(page - 1), MADV_DONTNEED);
+}
+#endif
