@@ -47,16 +47,16 @@ type section struct {
 // sections are measured in this order.
 var sections = []section{
 	{"core", coreRows},
+	{"abi", func(_ *conversation, yard *yardsticks) []row { return abiRows(yard) }},
 	{"growth", func(*conversation, *yardsticks) []row { return growthRows() }},
 	{"snapshot", func(*conversation, *yardsticks) []row { return snapshotRows() }},
 	{"store", func(*conversation, *yardsticks) []row { return storeRows() }},
 	{"memory", func(*conversation, *yardsticks) []row { return memoryRows() }},
-	{"abi", func(_ *conversation, yard *yardsticks) []row { return abiRows(yard) }},
 }
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: bench [SECTION...]\nMeasures what the library costs, all of it or only: core growth snapshot store memory abi")
+		fmt.Fprintln(os.Stderr, "usage: bench [SECTION...]\nMeasures what the library costs, all of it or only: core abi growth snapshot store memory")
 	}
 	flag.Parse()
 	for _, name := range flag.Args() {
