@@ -8,6 +8,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"unsafe"
 
 	"github.com/libsds/libsds/core"
@@ -36,10 +37,21 @@ func outcome(err error, explanation **C.char) C.int {
 func words(err error) string {
 	var operation *core.Error
 	if errors.As(err, &operation) && operation.ChannelID != "" {
-		return fmt.Sprintf("channel %q: %s", operation.ChannelID, reason(err))
+		return fmt.Sprintf("channel %s: %s", quoted(operation.ChannelID), reason(err))
 	}
 	return reason(err)
 }
+
+// quoted is an id in a text for people, cut off where nobody reads on: it may be
+// a gigabyte that the host passed by mistake.
+func quoted(id string) string {
+	if len(id) > mostQuoted {
+		return strconv.Quote(id[:mostQuoted]) + "..."
+	}
+	return strconv.Quote(id)
+}
+
+const mostQuoted = 100
 
 // containing is contain for a step that can fail.
 func containing(step func() error) (err error) {
