@@ -60,12 +60,20 @@ func (h hostLog) Enabled(_ stdcontext.Context, level slog.Level) bool {
 	return l != nil && level >= l.level
 }
 
+// mostLogged is up to where a value is told: more than any id within its bound and
+// any stack. An id that is far beyond its bound is logged, too, by the call that it
+// made fail.
+const mostLogged = 16 << 10
+
 // format leaves out what the host adds or gets beside the line.
 var format = &slog.HandlerOptions{
 	Level: slog.Level(math.MinInt),
 	ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
 			return slog.Attr{}
+		}
+		if value := a.Value; value.Kind() == slog.KindString && len(value.String()) > mostLogged {
+			a.Value = slog.StringValue(value.String()[:mostLogged] + "...")
 		}
 		return a
 	},
