@@ -186,7 +186,7 @@ HOST_LINK    := -Wl,--as-needed -lsds -ldl
 hosts: $(addprefix build/hosts/plain/,$(HOSTS)) build/hosts/plain/gohost
 hosts-valgrind: $(addprefix build/hosts/valgrind/,$(HOSTS))
 hosts-asan: $(addprefix build/hosts/asan/,$(HOSTS))
-hosts-race: $(addprefix build/hosts/race/,order reentrant threads lifecycle persistence procedures store native insight)
+hosts-race: $(addprefix build/hosts/race/,order reentrant threads lifecycle persistence procedures store native insight matrix)
 
 build/hosts/plain/%: tests/capi/%.c $(HOST_HEADERS) build/libsds.so
 	@mkdir -p $(@D)
