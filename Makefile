@@ -27,7 +27,7 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples docs test bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
+.PHONY: help lib demo examples docs test matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
@@ -36,6 +36,7 @@ help:
 	@echo '               which keeps channels in SQLite (libsqlite3-dev)'
 	@echo 'make docs      build/docs/html: the header as pages, with doxygen'
 	@echo 'make test      everything that must hold, in a few minutes'
+	@echo 'make matrix    rewrite tests/abi/matrix.md: every function in every misuse'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
 	@echo 'make lint      gofmt, go vet, staticcheck'
@@ -149,6 +150,9 @@ docs:
 
 test:
 	+@MAKE='$(MAKE)' GO='$(GO)' CC='$(CC)' CXX='$(CXX)' scripts/test
+
+matrix: build/hosts/plain/matrix
+	$< --table tests/abi/matrix.md
 
 bench: lib
 	$(GO) run ./tests/bench
