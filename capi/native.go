@@ -73,7 +73,10 @@ func sdsGoWrapNative(address C.uintptr_t, channelID, messageID C.SdsText, conten
 		if err := checkArguments(channelArgument(channelID), messageArgument(messageID), contentArgument(content, size)); err != nil {
 			return err
 		}
-		return c.send(output, int(min(size, C.size_t(c.mostContent))), func(dst []byte) ([]byte, error) {
+		if size > C.size_t(c.mostContent) { // the core would be shown less
+			return fmt.Errorf("%w: content is too large: %d bytes, more than maxContentBytes (%d)", core.ErrMessageTooLarge, uint64(size), c.mostContent)
+		}
+		return c.send(output, int(size), func(dst []byte) ([]byte, error) {
 			return c.askingHints(func() ([]byte, error) {
 				return c.manager.Wrap(dst, nameOf(channelID), nameOf(messageID), bytesOf(content, size))
 			})
@@ -99,7 +102,10 @@ func sdsGoWrapEphemeral(address C.uintptr_t, channelID, messageID C.SdsText, con
 		if err := checkArguments(channelArgument(channelID), messageArgument(messageID), contentArgument(content, size)); err != nil {
 			return err
 		}
-		return c.send(output, int(min(size, C.size_t(c.mostContent))), func(dst []byte) ([]byte, error) {
+		if size > C.size_t(c.mostContent) { // the core would be shown less
+			return fmt.Errorf("%w: content is too large: %d bytes, more than maxContentBytes (%d)", core.ErrMessageTooLarge, uint64(size), c.mostContent)
+		}
+		return c.send(output, int(size), func(dst []byte) ([]byte, error) {
 			return c.manager.WrapEphemeral(dst, nameOf(channelID), nameOf(messageID), bytesOf(content, size))
 		})
 	})

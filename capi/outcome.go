@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/libsds/libsds/core"
@@ -37,9 +38,19 @@ func outcome(err error, explanation **C.char) C.int {
 func words(err error) string {
 	var operation *core.Error
 	if errors.As(err, &operation) && operation.ChannelID != "" {
-		return fmt.Sprintf("channel %s: %s", quoted(operation.ChannelID), reason(err))
+		return fmt.Sprintf("channel %s: %s", quoted(operation.ChannelID), problem(err))
 	}
-	return reason(err)
+	return problem(err)
+}
+
+// problem is what went wrong, without the kind of thing that it is: the status
+// says that.
+func problem(err error) string {
+	text := reason(err)
+	for _, kind := range []error{core.ErrInvalidArgument, core.ErrMessageTooLarge, core.ErrLimitExceeded, core.ErrDeserialization} {
+		text = strings.TrimPrefix(text, kind.Error()+": ")
+	}
+	return text
 }
 
 // quoted is an id in a text for people, cut off where nobody reads on: it may be

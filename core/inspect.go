@@ -98,7 +98,7 @@ func (m *Manager) Inspect(channelID string) (Inspection, error) {
 	case m.isClosed():
 		return Inspection{}, m.fail(op, channelID, ErrClosed)
 	}
-	return Inspection{}, m.fail(op, channelID, fmt.Errorf("%w: the channel %q is not in memory; its first use or EnsureChannel loads it", ErrInvalidArgument, channelID))
+	return Inspection{}, m.fail(op, channelID, fmt.Errorf("%w: the channel is not in memory; its first use or EnsureChannel loads it", ErrInvalidArgument))
 }
 
 // Overview returns how much each channel in memory holds. It waits for the

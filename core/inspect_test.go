@@ -254,7 +254,7 @@ func TestInspectLoadsAndMakesNoChannel(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Op != "inspect" || failure.ChannelID != id {
 			t.Errorf("%s: %#v", id, err)
 		}
-		if text := fmt.Sprint(err); !strings.Contains(text, `the channel "`+id+`" is not in memory`) || !strings.Contains(text, "EnsureChannel") {
+		if text := fmt.Sprint(err); !strings.Contains(text, `in channel "`+id+`"`) || !strings.Contains(text, "the channel is not in memory") || !strings.Contains(text, "EnsureChannel") {
 			t.Error(text)
 		}
 	}

@@ -305,6 +305,9 @@ func kindOf(message *wire.Message) Kind {
 // nothing waits for them any longer. The channel must exist.
 func (m *Manager) MarkDependenciesMet(channelID string, messageIDs []string) error {
 	const op = "mark dependencies met"
+	if err := m.config.checkID("channel ID", channelID); err != nil {
+		return m.fail(op, channelID, err)
+	}
 	for _, id := range messageIDs {
 		if err := m.config.checkID("message ID", id); err != nil {
 			return m.fail(op, channelID, err)

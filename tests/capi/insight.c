@@ -158,7 +158,7 @@ static void an_inspection_has_no_content_and_makes_no_channel(void)
     EXPECT(text != NULL && strstr(text, "Xyzzy") == NULL && strstr(text, "WHl6enkt") == NULL);
     SdsFree(text);
     EXPECT_WORDS(SdsInspect(alice, "nowhere", &text, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: channel \"nowhere\": invalid argument: the channel \"nowhere\" is not in memory; "
+                 "libsds error: channel \"nowhere\": the channel is not in memory; "
                  "its first use or EnsureChannel loads it");
     EXPECT(text == NULL);
     EXPECT(channel_of(alice, "nowhere").start == NULL);

@@ -73,7 +73,7 @@ static const struct expected expected[] = {
 
 /* From inside callbacks everything works as it does outside. */
 #define WORKS_INSIDE(place)                                                                  \
-    {place, "SdsSetPersistence", "INVALID_ARGUMENT: invalid argument: there are channels already"}, \
+    {place, "SdsSetPersistence", "INVALID_ARGUMENT: there are channels already"}, \
         {place, "native", "OK"}, {place, "callback", "RET_OK"}, {place, "constructor", "a context"}, \
         {place, "setter", "set"}, {place, "helper", "nothing"}, {place, "anywhere", "works"}
     WORKS_INSIDE("an event handler"),
@@ -101,16 +101,16 @@ static const struct expected expected[] = {
     {"dropChannel", "SdsFail", "PERSISTENCE: channel \"channel\": the host's words"},
 
     /* At another moment. */
-    {"after SdsStart", "SdsTick", "INVALID_ARGUMENT: invalid argument: the library's timer was started"},
+    {"after SdsStart", "SdsTick", "INVALID_ARGUMENT: the library's timer was started"},
     {"after SdsStart", "native", "OK"},
     {"after SdsStart", "callback", "RET_OK"},
     {"after SdsStart", "setter", "set"},
-    {"after SdsTick", "SdsStart", "INVALID_ARGUMENT: invalid argument: SdsTick drives this context"},
+    {"after SdsTick", "SdsStart", "INVALID_ARGUMENT: SdsTick drives this context"},
     {"after SdsTick", "SdsStartPeriodicTasks", "reInvalidArgument: invalid argument: SdsTick drives this context"},
     {"after SdsTick", "native", "OK"},
     {"after SdsTick", "callback", "RET_OK"},
     {"after SdsTick", "setter", "set"},
-    {"after the first channel", "SdsSetPersistence", "INVALID_ARGUMENT: invalid argument: there are channels already"},
+    {"after the first channel", "SdsSetPersistence", "INVALID_ARGUMENT: there are channels already"},
     {"after the first channel", "native", "OK"},
     {"after the first channel", "callback", "RET_OK"},
     {"after the first channel", "setter", "set"},
@@ -137,20 +137,20 @@ static const struct expected expected[] = {
     NO_CONTEXT("an SdsCall, or a context"),
 
     /* NULL as an id, bytes or a list. */
-    {"channelId NULL", "native", "INVALID_ARGUMENT: invalid argument: channel ID pointer is NULL"},
+    {"channelId NULL", "native", "INVALID_ARGUMENT: channel ID pointer is NULL"},
     {"channelId NULL", "callback", "RET_ERR: channel ID pointer is NULL"},
-    {"messageId NULL", "native", "INVALID_ARGUMENT: invalid argument: message ID pointer is NULL"},
+    {"messageId NULL", "native", "INVALID_ARGUMENT: message ID pointer is NULL"},
     {"messageId NULL", "callback", "RET_ERR: message ID pointer is NULL"},
     {"messageId NULL", "SdsLoadHint", IN_LOADING "SdsLoadHint: message ID pointer is NULL"},
-    {"bytes NULL", "SdsUnwrap", "INVALID_ARGUMENT: invalid argument: message pointer is NULL but length > 0"},
-    {"bytes NULL", "native", "INVALID_ARGUMENT: invalid argument: content pointer is NULL but length > 0"},
+    {"bytes NULL", "SdsUnwrap", "INVALID_ARGUMENT: message pointer is NULL but length > 0"},
+    {"bytes NULL", "native", "INVALID_ARGUMENT: content pointer is NULL but length > 0"},
     {"bytes NULL", "callback", "RET_ERR: message pointer is NULL but length > 0"},
     {"bytes NULL", "SdsLoadMeta", IN_LOADING "SdsLoadMeta: the pointer is NULL but the length is 5"},
     {"bytes NULL", "SdsLoadMessage", IN_LOADING "SdsLoadMessage: the pointer is NULL but the length is 5"},
     {"bytes NULL", "SdsLoadHint", IN_LOADING "SdsLoadHint: the pointer is NULL but the length is 5"},
-    {"messageIds NULL", "native", "INVALID_ARGUMENT: invalid argument: message IDs pointer is NULL but count > 0"},
+    {"messageIds NULL", "native", "INVALID_ARGUMENT: message IDs pointer is NULL but count > 0"},
     {"messageIds NULL", "callback", "RET_ERR: MessageIDs pointer is NULL but count > 0"},
-    {"one of messageIds NULL", "native", "INVALID_ARGUMENT: invalid argument: message ID 1 pointer is NULL"},
+    {"one of messageIds NULL", "native", "INVALID_ARGUMENT: message ID 1 pointer is NULL"},
     {"one of messageIds NULL", "callback", "RET_ERR: message ID pointer is NULL"},
     {"reason NULL", "SdsFail", "nothing"},
     {"memory NULL", "SdsFree", "works"},
@@ -181,11 +181,11 @@ static const struct expected expected[] = {
     {"configJson NULL", "native", "OK"},
     {"configJson NULL", "constructor", "a context"},
     {"persistence NULL", "native", "OK"},
-    {"no procedure", "native", "INVALID_ARGUMENT: invalid argument: SdsPersistence lacks loadChannel"},
-    {"loadChannel NULL", "native", "INVALID_ARGUMENT: invalid argument: SdsPersistence lacks loadChannel"},
-    {"dropChannel NULL", "native", "INVALID_ARGUMENT: invalid argument: SdsPersistence lacks dropChannel"},
-    {"saveChannelMeta NULL", "native", "INVALID_ARGUMENT: invalid argument: SdsPersistence lacks saveChannelMeta"},
-    {"updateHistory NULL", "native", "INVALID_ARGUMENT: invalid argument: SdsPersistence lacks updateHistory"},
+    {"no procedure", "native", "INVALID_ARGUMENT: SdsPersistence lacks loadChannel"},
+    {"loadChannel NULL", "native", "INVALID_ARGUMENT: SdsPersistence lacks loadChannel"},
+    {"dropChannel NULL", "native", "INVALID_ARGUMENT: SdsPersistence lacks dropChannel"},
+    {"saveChannelMeta NULL", "native", "INVALID_ARGUMENT: SdsPersistence lacks saveChannelMeta"},
+    {"updateHistory NULL", "native", "INVALID_ARGUMENT: SdsPersistence lacks updateHistory"},
     {"commit in place of these two", "native", "OK"},
 
     /* Texts that are too long. A hint for a message that is not in the log is not used. */
@@ -213,36 +213,36 @@ static const struct expected expected[] = {
     {"one of messageIds of 1 MiB", "callback", "reInvalidArgument: message ID has 1048576 bytes"},
     {"participantId of 1 MiB", "native", "INVALID_ARGUMENT: participant id has 1048576 bytes"},
     {"participantId of 1 MiB", "constructor", "NULL: participant id has 1048576 bytes"},
-    {"configJson of 1 MiB", "native", "INVALID_ARGUMENT: invalid argument: config: it is not a JSON object"},
+    {"configJson of 1 MiB", "native", "INVALID_ARGUMENT: config: it is not a JSON object"},
     {"configJson of 1 MiB", "constructor", "NULL: invalid argument: config: it is not a JSON object"},
     {"reason of 1 MiB", "SdsFail", IN_LOADING "jjjj"},
 
     /* Lengths and counts that are too large. */
-    {"content of maxContentBytes + 1", "native", "MESSAGE_TOO_LARGE: channel \"channel\": message too large"},
+    {"content of maxContentBytes + 1", "native", "MESSAGE_TOO_LARGE: content is too large"},
     {"content of maxContentBytes + 1", "callback", "reMessageTooLarge"},
-    {"payload of maxWireBytes + 1", "native", "DESERIALIZATION: not an SDS message"},
+    {"payload of maxWireBytes + 1", "native", "DESERIALIZATION: message over a limit: the payload is too long"},
     {"payload of maxWireBytes + 1", "callback", "reDeserializationError"},
-    {"length SIZE_MAX", "SdsUnwrap", "DESERIALIZATION: not an SDS message"},
+    {"length SIZE_MAX", "SdsUnwrap", "DESERIALIZATION: message over a limit: the payload is too long"},
     {"length SIZE_MAX", "SdsUnwrapReceivedMessage", "reDeserializationError"},
-    {"length SIZE_MAX", "native", "MESSAGE_TOO_LARGE: channel \"channel\": message too large"},
+    {"length SIZE_MAX", "native", "MESSAGE_TOO_LARGE: content is too large"},
     {"length SIZE_MAX", "callback", "reMessageTooLarge"},
     {"length SIZE_MAX", "SdsLoadMeta", IN_LOADING "SdsLoadMeta: a length of 18446744073709551615 bytes"},
     {"length SIZE_MAX", "SdsLoadMessage", IN_LOADING "SdsLoadMessage: a length of 18446744073709551615 bytes"},
     {"length SIZE_MAX", "SdsLoadHint", IN_LOADING "SdsLoadHint: a length of 18446744073709551615 bytes"},
     {"count 1,000,000", "native", "OK"},
     {"count 1,000,000", "callback", "RET_OK"},
-    {"count 1,000,001", "native", "INVALID_ARGUMENT: invalid argument: more than 1000000 message IDs"},
+    {"count 1,000,001", "native", "INVALID_ARGUMENT: more than 1000000 message IDs"},
     {"count 1,000,001", "callback", "RET_ERR: more than 1000000 message IDs"},
-    {"count SIZE_MAX", "native", "INVALID_ARGUMENT: invalid argument: more than 1000000 message IDs"},
+    {"count SIZE_MAX", "native", "INVALID_ARGUMENT: more than 1000000 message IDs"},
     {"count SIZE_MAX", "callback", "RET_ERR: more than 1000000 message IDs"},
 
     /* Empty texts. */
-    {"channelId empty", "native", "INVALID_ARGUMENT: invalid argument: channel ID is empty string"},
+    {"channelId empty", "native", "INVALID_ARGUMENT: channel ID is empty string"},
     {"channelId empty", "callback", "RET_ERR: channel ID is empty string"},
-    {"messageId empty", "native", "INVALID_ARGUMENT: invalid argument: message ID is empty string"},
+    {"messageId empty", "native", "INVALID_ARGUMENT: message ID is empty string"},
     {"messageId empty", "callback", "RET_ERR: message ID is empty string"},
     {"messageId empty", "SdsLoadHint", IN_LOADING "SdsLoadHint: message ID is empty string"},
-    {"one of messageIds empty", "native", "INVALID_ARGUMENT: invalid argument: message ID 1 is empty string"},
+    {"one of messageIds empty", "native", "INVALID_ARGUMENT: message ID 1 is empty string"},
     {"one of messageIds empty", "callback", "RET_ERR: message ID is empty string"},
     {"participantId empty", "native", "OK"},
     {"participantId empty", "constructor", "a context"},
@@ -254,7 +254,7 @@ static const struct expected expected[] = {
 #define NO_BYTES(what)                                                                           \
     {what, "SdsUnwrap", "DESERIALIZATION: not an SDS message"},                                  \
         {what, "SdsUnwrapReceivedMessage", "reDeserializationError"},                            \
-        {what, "native", "INVALID_ARGUMENT: channel \"channel\": invalid argument: content is empty"}, \
+        {what, "native", "INVALID_ARGUMENT: channel \"channel\": content is empty"}, \
         {what, "callback", "reInvalidArgument"}, {what, "SdsLoadMeta SdsLoadHint", "taken"},     \
         {what, "SdsLoadMessage", IN_LOADING "what is kept of the channel is damaged"}
     NO_BYTES("length 0"),
@@ -277,7 +277,7 @@ static const struct expected expected[] = {
     {"one of messageIds not UTF-8", "callback", "reInvalidArgument: message ID is not valid UTF-8"},
     {"participantId not UTF-8", "native", "INVALID_ARGUMENT: participant id is not valid UTF-8"},
     {"participantId not UTF-8", "constructor", "NULL: participant id is not valid UTF-8"},
-    {"configJson not UTF-8", "native", "INVALID_ARGUMENT: invalid argument: config: "},
+    {"configJson not UTF-8", "native", "INVALID_ARGUMENT: config: "},
     {"configJson not UTF-8", "constructor", "NULL: invalid argument: config: "},
     {"reason not UTF-8", "SdsFail", IN_LOADING "disk \xef\xbf\xbd"},
     {"channelId with C0 80", "SdsMarkMet SdsInspect", "INVALID_ARGUMENT: channel \"c\\x00\": "},
@@ -298,20 +298,20 @@ static const struct expected expected[] = {
     {"SdsOptions of its size alone", "SdsOpen", "OK"},
     {"SdsOptions that ends within a member", "SdsOpen", "OK"},
     {"larger SdsOptions", "SdsOpen", "OK"},
-    {"SdsPersistence of size 0", "native", "INVALID_ARGUMENT: invalid argument: SdsPersistence has a size of 0"},
-    {"SdsPersistence of size 3", "native", "INVALID_ARGUMENT: invalid argument: SdsPersistence has a size of 3"},
+    {"SdsPersistence of size 0", "native", "INVALID_ARGUMENT: SdsPersistence has a size of 0"},
+    {"SdsPersistence of size 3", "native", "INVALID_ARGUMENT: SdsPersistence has a size of 3"},
     {"SdsPersistence without dropChannel", "native",
-     "INVALID_ARGUMENT: invalid argument: SdsPersistence has a size of "},
+     "INVALID_ARGUMENT: SdsPersistence has a size of "},
     {"larger SdsPersistence", "native", "OK"},
 
     /* Configurations. */
-    {"configJson that is no JSON", "native", "INVALID_ARGUMENT: invalid argument: config: it is not a JSON object"},
+    {"configJson that is no JSON", "native", "INVALID_ARGUMENT: config: it is not a JSON object"},
     {"configJson that is no JSON", "constructor", "NULL: invalid argument: config: it is not a JSON object"},
-    {"an unknown key", "native", "INVALID_ARGUMENT: invalid argument: config: unknown key \"bogusKey\""},
+    {"an unknown key", "native", "INVALID_ARGUMENT: config: unknown key \"bogusKey\""},
     {"an unknown key", "constructor", "NULL: invalid argument: config: unknown key \"bogusKey\""},
-    {"a value of another type", "native", "INVALID_ARGUMENT: invalid argument: config: \"maxChannels\" takes "},
+    {"a value of another type", "native", "INVALID_ARGUMENT: config: \"maxChannels\" takes "},
     {"a value of another type", "constructor", "NULL: invalid argument: config: \"maxChannels\" takes "},
-    {"a value out of range", "native", "INVALID_ARGUMENT: invalid argument: config: \"maxChannels\" takes "},
+    {"a value out of range", "native", "INVALID_ARGUMENT: config: \"maxChannels\" takes "},
     {"a value out of range", "constructor", "NULL: invalid argument: config: \"maxChannels\" takes "},
     {"a storePath that cannot be opened", "native", "PERSISTENCE: "},
     {"a storePath that cannot be opened", "constructor", "NULL: "},
@@ -351,10 +351,10 @@ static const struct expected expected[] = {
     {"every procedure fails", "setter", "set"},
 
     /* Numbers. */
-    {"time -1", "SdsTick", "INVALID_ARGUMENT: invalid argument: the time is -1"},
-    {"time in microseconds", "SdsTick", "INVALID_ARGUMENT: invalid argument: the time is 1800000000000000"},
-    {"time INT64_MIN", "SdsTick", "INVALID_ARGUMENT: invalid argument: the time is -9223372036854775808"},
-    {"time INT64_MAX", "SdsTick", "INVALID_ARGUMENT: invalid argument: the time is 9223372036854775807"},
+    {"time -1", "SdsTick", "INVALID_ARGUMENT: the time is -1"},
+    {"time in microseconds", "SdsTick", "INVALID_ARGUMENT: the time is 1800000000000000"},
+    {"time INT64_MIN", "SdsTick", "INVALID_ARGUMENT: the time is -9223372036854775808"},
+    {"time INT64_MAX", "SdsTick", "INVALID_ARGUMENT: the time is 9223372036854775807"},
     {"status -1", "SdsStatusString", "works"},
     {"status 3", "SdsStatusString", "works"},
     {"status INT_MAX", "SdsStatusString", "works"},

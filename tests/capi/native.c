@@ -436,9 +436,9 @@ static void a_context_that_is_ticked_has_no_thread(void)
 
 static void one_context_has_one_clock(void)
 {
-    static const char ticked[] = "libsds error: invalid argument: SdsTick drives this context: "
+    static const char ticked[] = "libsds error: SdsTick drives this context: "
                                  "the host's loop and the library's timer exclude each other";
-    static const char started[] = "libsds error: invalid argument: the library's timer was started for this context: "
+    static const char started[] = "libsds error: the library's timer was started for this context: "
                                   "the host's loop and the library's timer exclude each other";
     void *one = open_native("alice", NULL, NULL), *two = open_native("alice", NULL, NULL);
     void *three = open_native("alice", NULL, NULL);
@@ -498,22 +498,22 @@ static void errors_name_the_culprit(void)
     char *error = NULL;
 
     EXPECT_WORDS(SdsWrap(alice, "c", "m1", "12345", 5, &message, &length, &error), SDS_ERR_MESSAGE_TOO_LARGE,
-                 "libsds error: channel \"c\": message too large: content is too large: 5 bytes, more than maxContentBytes (4)");
+                 "libsds error: content is too large: 5 bytes, more than maxContentBytes (4)");
     EXPECT_WORDS(SdsWrap(alice, "c", "123456789", "1", 1, &message, &length, &error), SDS_ERR_INVALID_ARGUMENT,
                  "libsds error: channel \"c\": message ID has 9 bytes, more than maxIdBytes (8)");
     EXPECT_WORDS(SdsWrap(alice, "c", "\xff", "1", 1, &message, &length, &error), SDS_ERR_INVALID_ARGUMENT,
                  "libsds error: channel \"c\": message ID is not valid UTF-8");
     EXPECT_WORDS(SdsWrap(alice, "c", "m1", NULL, 0, &message, &length, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: channel \"c\": invalid argument: content is empty");
+                 "libsds error: channel \"c\": content is empty");
     EXPECT_WORDS(SdsWrap(alice, "c", "m1", NULL, 1, &message, &length, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: invalid argument: content pointer is NULL but length > 0");
+                 "libsds error: content pointer is NULL but length > 0");
     EXPECT_WORDS(SdsMarkMet(alice, "d", ids, 1, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: channel \"d\": invalid argument: the channel is not known");
+                 "libsds error: channel \"d\": the channel is not known");
     EXPECT_WORDS(SdsMarkMet(alice, "d", ids, 2, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: invalid argument: message ID 1 is empty string");
+                 "libsds error: message ID 1 is empty string");
     EXPECT_STATUS(SdsEnsureChannel(alice, "c", &error), SDS_OK);
     EXPECT_WORDS(SdsEnsureChannel(alice, "d", &error), SDS_ERR_LIMIT_EXCEEDED,
-                 "libsds error: channel \"d\": limit exceeded: there are 1 channels, as many as maxChannels allows");
+                 "libsds error: channel \"d\": there are 1 channels, as many as maxChannels allows");
     EXPECT_WORDS(SdsEnsureChannel(NULL, "d", &error), SDS_ERR_INVALID_CONTEXT, "libsds error: invalid context");
     close_native(alice);
 }
@@ -527,11 +527,11 @@ static void a_bad_configuration_names_key_value_and_what_it_takes(void)
     options.size = sizeof options;
     options.configJson = "{\"maxMessageHistory\":0}";
     EXPECT_WORDS(SdsOpen(&options, &ctx, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: invalid argument: config: \"maxMessageHistory\" takes a whole number from 1 to 10000000, not 0");
+                 "libsds error: config: \"maxMessageHistory\" takes a whole number from 1 to 10000000, not 0");
     EXPECT(ctx == NULL);
     options.configJson = "{\"wireFormat\":\"sds-9\"}";
     EXPECT_WORDS(SdsOpen(&options, &ctx, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: invalid argument: config: \"wireFormat\" takes one of \"sds-0.2\", \"sds-0.3\", \"sds-0.4\", "
+                 "libsds error: config: \"wireFormat\" takes one of \"sds-0.2\", \"sds-0.3\", \"sds-0.4\", "
                  "\"lip-109\", not \"sds-9\"");
 }
 
@@ -618,7 +618,7 @@ static void options_bring_procedures(void)
 
     database->procedures.loadChannel = NULL;
     EXPECT_WORDS(SdsOpen(&options, &alice, &error), SDS_ERR_INVALID_ARGUMENT,
-                 "libsds error: invalid argument: SdsPersistence lacks loadChannel");
+                 "libsds error: SdsPersistence lacks loadChannel");
     close_native(bob);
 }
 

@@ -501,19 +501,19 @@ static void a_missing_procedure_is_named(void)
     EXPECT_SET(set_on_new_context(&all, database));
     table.loadChannel = NULL;
     EXPECT_NOT_SET(set_on_new_context(&table, database), SDS_ERR_INVALID_ARGUMENT,
-                   "libsds error: invalid argument: SdsPersistence lacks loadChannel");
+                   "libsds error: SdsPersistence lacks loadChannel");
     table = all;
     table.dropChannel = NULL;
     EXPECT_NOT_SET(set_on_new_context(&table, database), SDS_ERR_INVALID_ARGUMENT,
-                   "libsds error: invalid argument: SdsPersistence lacks dropChannel");
+                   "libsds error: SdsPersistence lacks dropChannel");
     table = all;
     table.saveChannelMeta = NULL;
     EXPECT_NOT_SET(set_on_new_context(&table, database), SDS_ERR_INVALID_ARGUMENT,
-                   "libsds error: invalid argument: SdsPersistence lacks saveChannelMeta, and has no commit");
+                   "libsds error: SdsPersistence lacks saveChannelMeta, and has no commit");
     table = all;
     table.updateHistory = NULL;
     EXPECT_NOT_SET(set_on_new_context(&table, database), SDS_ERR_INVALID_ARGUMENT,
-                   "libsds error: invalid argument: SdsPersistence lacks updateHistory, and has no commit");
+                   "libsds error: SdsPersistence lacks updateHistory, and has no commit");
     table.commit = database_commit;
     EXPECT_SET(set_on_new_context(&table, database));
     table = all;
@@ -533,10 +533,10 @@ static void a_table_of_another_size_is_read_as_far_as_it_goes(void)
 
     table.size = 0;
     EXPECT_NOT_SET(set_on_new_context(&table, database), SDS_ERR_INVALID_ARGUMENT,
-                   "libsds error: invalid argument: SdsPersistence has a size of 0, and needs at least 40");
+                   "libsds error: SdsPersistence has a size of 0, and needs at least 40");
     table.size = (uint32_t)offsetof(SdsPersistence, setRetrievalHint) - 1;
     EXPECT_NOT_SET(set_on_new_context(&table, database), SDS_ERR_INVALID_ARGUMENT,
-                   "libsds error: invalid argument: SdsPersistence has a size of 39, and needs at least 40");
+                   "libsds error: SdsPersistence has a size of 39, and needs at least 40");
 
     /* Up to dropChannel: no hints. And what lies beyond, in part or as a whole, is not read. */
     memset(&table.setRetrievalHint, 0xff, sizeof table.setRetrievalHint + sizeof table.commit);
@@ -582,7 +582,7 @@ static void the_table_is_copied(void)
 static void procedures_are_set_before_the_first_channel_only(void)
 {
     static const char too_late[] =
-        "libsds error: invalid argument: there are channels already; set it before the first";
+        "libsds error: there are channels already; set it before the first";
     struct database *first = new_database(1), *second = new_database(0);
     void *alice = open_context("alice", NULL);
 
