@@ -8,6 +8,7 @@ import "C"
 import (
 	"fmt"
 	"runtime/debug"
+	"sync"
 
 	"github.com/libsds/libsds/capi/internal/turn"
 	"github.com/libsds/libsds/core"
@@ -19,18 +20,34 @@ type call struct {
 	operation turn.Operation
 }
 
+// calls are used again: there is one for every message.
+var calls = sync.Pool{New: func() any { return new(call) }}
+
 // begin returns nil when there is no such context, or no longer. The caller
-// must call operation.End.
+// must call end.
 func begin(address C.uintptr_t, inside C.uint64_t) *call {
 	c := contextOf(address)
 	if c == nil {
 		return nil
 	}
-	one := &call{context: c}
-	if !c.turn.Begin(&one.operation, turn.Token(inside)) {
+	return c.begin(turn.Token(inside))
+}
+
+func (c *context) begin(inside turn.Token) *call {
+	one := calls.Get().(*call)
+	if !c.turn.Begin(&one.operation, inside) {
+		calls.Put(one)
 		return nil
 	}
+	one.context = c
 	return one
+}
+
+// end ends a call, which is another one's from then on.
+func (c *call) end() {
+	c.operation.End()
+	c.context = nil
+	calls.Put(c)
 }
 
 // perform carries out a call: it runs step, which says how the call answers,
@@ -44,7 +61,7 @@ func perform(r request, address C.uintptr_t, reply C.SdsReply, step func(*call) 
 	if c == nil {
 		return give(reply, refused(invalidContext), reply.inside)
 	}
-	defer c.operation.End()
+	defer c.end()
 	var a answer
 	if err := contain(func() { a = step(c) }); err != nil {
 		a = failed(r, err)
@@ -60,7 +77,7 @@ func performSilently(address C.uintptr_t, inside C.uint64_t, step func(*call)) {
 	if c == nil {
 		return
 	}
-	defer c.operation.End()
+	defer c.end()
 	c.operation.Take()
 	_ = contain(func() { step(c) }) // there is nobody to tell but the log
 }
@@ -105,7 +122,7 @@ func operate(address C.uintptr_t, inside C.uint64_t, explanation **C.char, step 
 	if c == nil {
 		return outcome(errInvalidContext, explanation)
 	}
-	defer c.operation.End()
+	defer c.end()
 	err := containing(func() error { return step(c) })
 	c.settle()
 	return outcome(err, explanation)

@@ -73,11 +73,11 @@ const tickAgain = time.Second
 // tick runs what is due, as an operation that nobody waits for.
 func (c *context) tick(now int64) (next int64) {
 	next = now + tickAgain.Milliseconds()
-	one := &call{context: c}
-	if !c.turn.Begin(&one.operation, 0) {
+	one := c.begin(0)
+	if one == nil {
 		return next // the context is being closed
 	}
-	defer one.operation.End()
+	defer one.end()
 	_ = contain(func() { next = c.manager.Tick(now) }) // there is nobody to tell but the log
 	one.settle()
 	return next

@@ -14,7 +14,7 @@
 
 #include "libsds.h"
 
-enum { BATCH = 200, ROUNDS = 60, WARM_UP = 10, CONTENT = 1024, CALLERS = 4, SHARE = 200, RACES = 41 };
+enum { BATCH = 200, ROUNDS = 60, WARM_UP = 10, CONTENT = 1024, CALLERS = 4, SHARE = 200, RACES = 61 };
 
 static char content[CONTENT];
 static unsigned sequence;
