@@ -178,11 +178,12 @@ func (o *Operation) record() {
 	running[last] = o
 }
 
-// An operation looks on for some microseconds before it sleeps, which is longer
-// than most callbacks take and shorter than falling asleep and waking up.
+// An operation looks on for some twenty microseconds before it sleeps: longer than
+// several callbacks take, and shorter than falling asleep and waking up, for which
+// the runtime has to find another thread twice.
 const (
-	glances     = 4
-	glanceLoops = 1000
+	glances     = 16
+	glanceLoops = 3000
 )
 
 // lookOn returns once the turn is free, and soon in any case.

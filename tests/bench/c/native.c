@@ -227,7 +227,7 @@ static double allocated(void *ctx)
 	return bytes;
 }
 
-enum { SMALL = 1 << 10, LARGE = 256 << 10, GROWN = 40 };
+enum { SMALL = 1 << 10, LARGE = 1000 << 10, GROWN = 40 };
 
 /* How much that is for a wrap of a content of some size and, in unwrapped, for the unwrap of
  * what it gave. */
