@@ -181,10 +181,9 @@ func (o *Operation) record() {
 // An operation looks on for some twenty microseconds before it sleeps: longer than
 // several callbacks take, and shorter than falling asleep and waking up, for which
 // the runtime has to find another thread twice.
-const (
-	glances     = 16
-	glanceLoops = 3000
-)
+const glances = 16
+
+var glanceLoops = 3000 // fewer in tests, where many goroutines share few cores
 
 // lookOn returns once the turn is free, and soon in any case.
 func (t *Turn) lookOn() {

@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+func init() { glanceLoops = 10 }
+
 // The tests run in synctest bubbles: there, goroutines that all wait for each
 // other fail the test instead of hanging it.
 
