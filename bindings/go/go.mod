@@ -1,0 +1,24 @@
+module github.com/libsds/libsds/bindings/go
+
+go 1.25.0
+
+require (
+	github.com/libsds/libsds v0.1.0
+	go.uber.org/zap v1.27.0
+	go.uber.org/zap/exp v0.3.0
+)
+
+require (
+	github.com/bits-and-blooms/bitset v1.29.0 // indirect
+	github.com/bits-and-blooms/bloom/v3 v3.7.1 // indirect
+	github.com/google/btree v1.1.3 // indirect
+	go.etcd.io/bbolt v1.5.0 // indirect
+	go.uber.org/multierr v1.10.0 // indirect
+	golang.org/x/sys v0.45.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+)
+
+// For work in this tree. It counts here only, never for those who import the
+// module: a release of it is tagged bindings/go/vX.Y.Z after the vX.Y.Z of the
+// library that it requires.
+replace github.com/libsds/libsds => ../..
