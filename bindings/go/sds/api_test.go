@@ -1,4 +1,4 @@
-package sds_test
+package sds
 
 import (
 	"fmt"

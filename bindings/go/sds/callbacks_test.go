@@ -1,4 +1,4 @@
-package sds_test
+package sds
 
 import (
 	"fmt"
@@ -9,8 +9,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
-
-	"github.com/libsds/libsds/bindings/go/sds"
 )
 
 // exchange has bob receive the second of alice's messages, the first, and answer.
@@ -40,8 +38,8 @@ func TestCallbacksComeInCausalOrderBeforeTheirOperationReturns(t *testing.T) {
 
 func TestNilCallbacksForgetTheirEvents(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
-	alice.RegisterCallbacks(sds.EventCallbacks{})
-	bob.RegisterCallbacks(sds.EventCallbacks{})
+	alice.RegisterCallbacks(EventCallbacks{})
+	bob.RegisterCallbacks(EventCallbacks{})
 	exchange(alice, bob)
 	bob.RegisterCallbacks(bob.noting())
 	if got := slices.Concat(alice.take(), bob.take()); len(got) > 0 {
@@ -51,16 +49,16 @@ func TestNilCallbacksForgetTheirEvents(t *testing.T) {
 
 func TestEventsBeforeTheFirstCallbacksAreKeptTheNewestOfThem(t *testing.T) {
 	sender := newPeer(t)
-	receiver := must(sds.NewReliabilityManager(nil))
+	receiver := must(NewReliabilityManager(nil))
 	defer receiver.Cleanup()
-	last := sds.EventChanBufferSize + 9
+	last := EventChanBufferSize + 9
 	for i := range last + 1 {
-		must(sender.WrapOutgoingMessage([]byte("x"), sds.MessageID(fmt.Sprint(i)), fmt.Sprint("channel ", i)))
-		must(receiver.UnwrapReceivedMessage(must(sender.WrapOutgoingMessage([]byte("x"), sds.MessageID(fmt.Sprint("alone ", i)), fmt.Sprint("other ", i)))))
+		must(sender.WrapOutgoingMessage([]byte("x"), MessageID(fmt.Sprint(i)), fmt.Sprint("channel ", i)))
+		must(receiver.UnwrapReceivedMessage(must(sender.WrapOutgoingMessage([]byte("x"), MessageID(fmt.Sprint("alone ", i)), fmt.Sprint("other ", i)))))
 	}
-	var ids []sds.MessageID
-	receiver.RegisterCallbacks(sds.EventCallbacks{OnMessageReady: func(id sds.MessageID, _ string) { ids = append(ids, id) }})
-	if len(ids) != sds.EventChanBufferSize || ids[0] != "alone 10" || ids[len(ids)-1] != sds.MessageID(fmt.Sprint("alone ", last)) {
+	var ids []MessageID
+	receiver.RegisterCallbacks(EventCallbacks{OnMessageReady: func(id MessageID, _ string) { ids = append(ids, id) }})
+	if len(ids) != EventChanBufferSize || ids[0] != "alone 10" || ids[len(ids)-1] != MessageID(fmt.Sprint("alone ", last)) {
 		t.Errorf("%d events are delivered", len(ids))
 	}
 }
@@ -69,7 +67,7 @@ func TestACallbackMayCallBackInAndItsEventsComeAfterIt(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
 	var order []string
 	var reply []byte
-	bob.RegisterCallbacks(sds.EventCallbacks{OnMessageReady: func(id sds.MessageID, channel string) {
+	bob.RegisterCallbacks(EventCallbacks{OnMessageReady: func(id MessageID, channel string) {
 		order = append(order, "begin "+string(id))
 		if id == "m-1" {
 			must(bob.UnwrapReceivedMessage(must(alice.WrapOutgoingMessage([]byte("two"), "m-2", channel))))
@@ -86,7 +84,7 @@ func TestACallbackMayCallBackInAndItsEventsComeAfterIt(t *testing.T) {
 
 func TestACallbackMayReplaceTheCallbacks(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
-	bob.RegisterCallbacks(sds.EventCallbacks{OnMissingDependencies: func(sds.MessageID, []sds.HistoryEntry, string) {
+	bob.RegisterCallbacks(EventCallbacks{OnMissingDependencies: func(MessageID, []HistoryEntry, string) {
 		bob.RegisterCallbacks(bob.noting())
 	}})
 	exchange(alice, bob)
@@ -98,8 +96,8 @@ func TestACallbackMayReplaceTheCallbacks(t *testing.T) {
 func TestCleanupInsideACallbackEndsEverythingAfterIt(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
 	var calls int
-	bob.RegisterCallbacks(sds.EventCallbacks{
-		OnMessageReady: func(sds.MessageID, string) {
+	bob.RegisterCallbacks(EventCallbacks{
+		OnMessageReady: func(MessageID, string) {
 			calls++
 			mustNot(t, bob.Cleanup())
 			select {
@@ -120,7 +118,7 @@ func TestCleanupInsideACallbackEndsEverythingAfterIt(t *testing.T) {
 
 func TestACallbackThatPanicsDoesSoThroughItsOperationAndHarmsNothing(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
-	bob.RegisterCallbacks(sds.EventCallbacks{OnMessageReady: func(id sds.MessageID, _ string) {
+	bob.RegisterCallbacks(EventCallbacks{OnMessageReady: func(id MessageID, _ string) {
 		if id == "m-1" {
 			panic("oh")
 		}
@@ -145,8 +143,8 @@ func TestACallbackThatPanicsDoesSoThroughItsOperationAndHarmsNothing(t *testing.
 func TestWhatCallbacksAreGivenIsTheirs(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
 	var content []byte
-	bob.RegisterCallbacks(sds.EventCallbacks{
-		OnMessageDelivered: func(message []byte, _ sds.MessageID, _ string) { content = message },
+	bob.RegisterCallbacks(EventCallbacks{
+		OnMessageDelivered: func(message []byte, _ MessageID, _ string) { content = message },
 	})
 	must(bob.UnwrapReceivedMessage(must(alice.WrapOutgoingMessage([]byte("one"), "m-1", lobby))))
 	if string(content) != "one" {
@@ -158,7 +156,7 @@ func TestWhatCallbacksAreGivenIsTheirs(t *testing.T) {
 		t.Error("the log changed")
 	}
 	var again []byte
-	bob.RegisterCallbacks(sds.EventCallbacks{OnMessageDelivered: func(message []byte, _ sds.MessageID, _ string) { again = message }})
+	bob.RegisterCallbacks(EventCallbacks{OnMessageDelivered: func(message []byte, _ MessageID, _ string) { again = message }})
 	must(bob.UnwrapReceivedMessage(must(alice.WrapOutgoingMessage([]byte("two"), "m-2", lobby))))
 	if string(again) != "two" {
 		t.Errorf("delivered %q", again)
@@ -168,14 +166,14 @@ func TestWhatCallbacksAreGivenIsTheirs(t *testing.T) {
 func TestHintsReachThePeersWhoMissTheMessage(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
 	hint := []byte("archive")
-	alice.RegisterCallbacks(sds.EventCallbacks{RetrievalHintProvider: func(id sds.MessageID) []byte { return hint }})
+	alice.RegisterCallbacks(EventCallbacks{RetrievalHintProvider: func(id MessageID) []byte { return hint }})
 	must(alice.WrapOutgoingMessage([]byte("one"), "m-1", lobby))
 	payload := must(alice.WrapOutgoingMessage([]byte("two"), "m-2", lobby))
 	copy(hint, "ruined!")
 	if deps := *must(bob.UnwrapReceivedMessage(payload)).MissingDeps; len(deps) != 1 || string(deps[0].RetrievalHint) != "archive" {
 		t.Errorf("bob misses %q", deps)
 	}
-	alice.RegisterCallbacks(sds.EventCallbacks{})
+	alice.RegisterCallbacks(EventCallbacks{})
 	must(alice.WrapOutgoingMessage([]byte("three"), "m-3", lobby)) // nobody is asked any more
 	payload = must(alice.WrapOutgoingMessage([]byte("four"), "m-4", lobby))
 	if deps := *must(bob.UnwrapReceivedMessage(payload)).MissingDeps; len(deps[len(deps)-1].RetrievalHint) != 0 {
@@ -208,7 +206,7 @@ func TestOnEventCallsTheCallbacksInTheJSONOfTheCAPI(t *testing.T) {
 
 func TestTheLoggerHearsOfOperationsAndOfNoContent(t *testing.T) {
 	core, logs := observer.New(zapcore.DebugLevel)
-	rm := must(sds.NewReliabilityManager(zap.New(core).Named("chat").With(zap.String("account", "alice"))))
+	rm := must(NewReliabilityManager(zap.New(core).Named("chat").With(zap.String("account", "alice"))))
 	must(rm.WrapOutgoingMessage([]byte("secret"), "m-1", lobby))
 	rm.OnCallbackError(7, "gone wrong")
 	mustNot(t, rm.Cleanup())

@@ -1,4 +1,4 @@
-package sds_test
+package sds
 
 import (
 	"errors"
@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
-
-	"github.com/libsds/libsds/bindings/go/sds"
 )
 
 // messages are payloads each of which cites the ones before, so that receiving the last
@@ -18,7 +16,7 @@ func messages(t *testing.T, n int) (payloads [][]byte) {
 	t.Helper()
 	sender := newPeer(t)
 	for i := range n {
-		payloads = append(payloads, must(sender.WrapOutgoingMessage([]byte("x"), sds.MessageID(fmt.Sprint("m-", i)), lobby)))
+		payloads = append(payloads, must(sender.WrapOutgoingMessage([]byte("x"), MessageID(fmt.Sprint("m-", i)), lobby)))
 	}
 	return payloads
 }
@@ -31,14 +29,14 @@ func TestManagersComeAndGoWhileOthersTellOfEvents(t *testing.T) {
 	for range 16 {
 		workers.Go(func() {
 			for range 50 {
-				rm, err := sds.NewReliabilityManager(zap.NewNop())
+				rm, err := NewReliabilityManager(zap.NewNop())
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				rm.RegisterCallbacks(sds.EventCallbacks{
-					OnMessageReady:        func(sds.MessageID, string) { events.Add(1) },
-					OnMissingDependencies: func(sds.MessageID, []sds.HistoryEntry, string) { events.Add(1) },
+				rm.RegisterCallbacks(EventCallbacks{
+					OnMessageReady:        func(MessageID, string) { events.Add(1) },
+					OnMissingDependencies: func(MessageID, []HistoryEntry, string) { events.Add(1) },
 				})
 				if err := rm.StartPeriodicTasks(); err != nil {
 					t.Error(err)
@@ -66,7 +64,7 @@ func TestCallbacksOfAManagerNeverRunAtOnceAndNoneIsLost(t *testing.T) {
 	sender, receiver := newPeer(t), newPeer(t)
 	var running atomic.Int32
 	var ready atomic.Int64
-	callbacks := sds.EventCallbacks{OnMessageReady: func(id sds.MessageID, channel string) {
+	callbacks := EventCallbacks{OnMessageReady: func(id MessageID, channel string) {
 		if running.Add(1) != 1 {
 			t.Error("two callbacks run at once")
 		}
@@ -94,7 +92,7 @@ func TestCallbacksOfAManagerNeverRunAtOnceAndNoneIsLost(t *testing.T) {
 		workers.Go(func() {
 			channel := fmt.Sprint("channel ", c)
 			for i := range each {
-				payload := must(sender.WrapOutgoingMessage([]byte("x"), sds.MessageID(fmt.Sprint("m-", i)), channel))
+				payload := must(sender.WrapOutgoingMessage([]byte("x"), MessageID(fmt.Sprint("m-", i)), channel))
 				if _, err := receiver.UnwrapReceivedMessage(payload); err != nil {
 					t.Error(err)
 				}
@@ -114,7 +112,7 @@ func TestEveryCallWorksOrIsRefusedAsClosedWhileCleanupComes(t *testing.T) {
 	payloads := messages(t, 8)
 	for round := range 30 {
 		path := t.TempDir() + "/store"
-		p := newPeer(t, sds.WithStorePath(path))
+		p := newPeer(t, WithStorePath(path))
 		mustNot(t, p.StartPeriodicTasks())
 		start := make(chan struct{})
 		var kept atomic.Int64
@@ -123,7 +121,7 @@ func TestEveryCallWorksOrIsRefusedAsClosedWhileCleanupComes(t *testing.T) {
 			workers.Go(func() {
 				<-start
 				for i := range 8 {
-					if err := f(i); err != nil && !errors.Is(err, sds.ErrClosed) {
+					if err := f(i); err != nil && !errors.Is(err, ErrClosed) {
 						t.Error(err)
 					}
 				}
@@ -137,7 +135,7 @@ func TestEveryCallWorksOrIsRefusedAsClosedWhileCleanupComes(t *testing.T) {
 			return err
 		})
 		call(func(i int) error {
-			_, err := p.WrapOutgoingMessage([]byte("x"), sds.MessageID(fmt.Sprint("own-", i)), lobby)
+			_, err := p.WrapOutgoingMessage([]byte("x"), MessageID(fmt.Sprint("own-", i)), lobby)
 			if err == nil {
 				kept.Add(1)
 			}
@@ -154,7 +152,7 @@ func TestEveryCallWorksOrIsRefusedAsClosedWhileCleanupComes(t *testing.T) {
 		close(start)
 		workers.Wait()
 		<-p.Done()
-		again := newPeer(t, sds.WithStorePath(path))
+		again := newPeer(t, WithStorePath(path))
 		mustNot(t, again.EnsureChannel(lobby))
 		if held := must(again.Inspect(lobby)); int64(len(held.Log)) != kept.Load() {
 			t.Fatalf("%d messages were taken, and %d are kept", kept.Load(), len(held.Log))
@@ -165,8 +163,8 @@ func TestEveryCallWorksOrIsRefusedAsClosedWhileCleanupComes(t *testing.T) {
 
 func TestTwoManagersMayCallIntoEachOtherFromCallbacks(t *testing.T) {
 	alice, bob := newPeer(t), newPeer(t)
-	answer := func(self, other *peer) sds.EventCallbacks {
-		return sds.EventCallbacks{OnMessageReady: func(id sds.MessageID, channel string) {
+	answer := func(self, other *peer) EventCallbacks {
+		return EventCallbacks{OnMessageReady: func(id MessageID, channel string) {
 			if len(id) > 30 {
 				return
 			}

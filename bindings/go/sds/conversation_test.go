@@ -1,4 +1,4 @@
-package sds_test
+package sds
 
 import (
 	"fmt"
@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/libsds/libsds/bindings/go/sds"
 )
 
 // network loses, repeats and reorders, the same way in every run.
@@ -26,7 +24,7 @@ const lost = 15
 
 // talker is a participant at the network. What it shows is what was delivered to it.
 type talker struct {
-	*sds.ReliabilityManager
+	*ReliabilityManager
 	network   *network
 	name      string
 	path      string
@@ -45,21 +43,21 @@ func (n *network) join(name string) {
 
 func (v *talker) open() {
 	n := v.network
-	rm, err := sds.NewReliabilityManagerWithOptions(nil,
-		sds.WithParticipantID(v.name),
-		sds.WithConfigJSON(`{"repairTMinMs":1000,"repairTMaxMs":120000,"repairSweepIntervalMs":1000,"syncMessageIntervalMs":3000,"resendIntervalMs":20000,"maxResendAttempts":20,"bufferSweepIntervalMs":5000,"missingDependencyTimeoutMs":0,"maxRepairRequests":10}`),
-		sds.WithStorePath(v.path),
-		sds.WithClock(func() time.Time { return n.now }),
-		sds.WithCallbacks(sds.EventCallbacks{
-			OnMessageDelivered: func(message []byte, id sds.MessageID, channel string) {
+	rm, err := NewReliabilityManagerWithOptions(nil,
+		WithParticipantID(v.name),
+		WithConfigJSON(`{"repairTMinMs":1000,"repairTMaxMs":120000,"repairSweepIntervalMs":1000,"syncMessageIntervalMs":3000,"resendIntervalMs":20000,"maxResendAttempts":20,"bufferSweepIntervalMs":5000,"missingDependencyTimeoutMs":0,"maxRepairRequests":10}`),
+		WithStorePath(v.path),
+		WithClock(func() time.Time { return n.now }),
+		WithCallbacks(EventCallbacks{
+			OnMessageDelivered: func(message []byte, id MessageID, channel string) {
 				if want := "content of " + string(id); string(message) != want {
 					n.t.Errorf("%s is delivered %q, not %q", v.name, message, want)
 				}
 				v.delivered[channel] = append(v.delivered[channel], string(id))
 			},
 			OnRepairReady:    func(message []byte, _ string) { n.broadcast(v, message) },
-			OnResendReady:    func(message []byte, _ sds.MessageID, _ string, _ int) { n.broadcast(v, message) },
-			OnDeliveryFailed: func(id sds.MessageID, _ string, _ int) { n.t.Errorf("%s gives up %s", v.name, id) },
+			OnResendReady:    func(message []byte, _ MessageID, _ string, _ int) { n.broadcast(v, message) },
+			OnDeliveryFailed: func(id MessageID, _ string, _ int) { n.t.Errorf("%s gives up %s", v.name, id) },
 			OnSyncDue: func(due []string) {
 				for _, channel := range due {
 					n.broadcast(v, must(v.WrapSyncMessage(channel)))
@@ -81,7 +79,7 @@ func (v *talker) restart() {
 
 func (v *talker) say(channel string) {
 	v.sent++
-	id := sds.MessageID(fmt.Sprintf("%s-%s-%d", channel, v.name, v.sent))
+	id := MessageID(fmt.Sprintf("%s-%s-%d", channel, v.name, v.sent))
 	v.network.broadcast(v, must(v.WrapOutgoingMessage([]byte("content of "+string(id)), id, channel)))
 	v.delivered[channel] = append(v.delivered[channel], string(id))
 }
@@ -175,6 +173,9 @@ func TestThreeParticipantsEndWithTheSameLogsThroughLossesAndARestart(t *testing.
 			}
 		}
 	}
+	if counted(n.talkers, "sds_repairs_answered_total") == 0 || counted(n.talkers, "sds_messages_buffered_total") == 0 {
+		t.Error("the network lost nothing that mattered")
+	}
 	for _, v := range n.talkers {
 		mustNot(t, v.Cleanup())
 		<-v.Done()
@@ -193,4 +194,16 @@ func (v *talker) checkOrder(channel string) {
 		}
 		last[sender] = number
 	}
+}
+
+// counted is the sum of a metric over all talkers since they were opened.
+func counted(talkers []*talker, name string) (sum int) {
+	for _, v := range talkers {
+		for _, metric := range v.Stats().Metrics {
+			if metric.Name == name {
+				sum += must(strconv.Atoi(metric.Samples[0].Value.String()))
+			}
+		}
+	}
+	return sum
 }

@@ -1,4 +1,4 @@
-package sds_test
+package sds
 
 import (
 	"encoding/json"
@@ -10,7 +10,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/libsds/libsds/bindings/go/sds"
 	"github.com/libsds/libsds/core"
 	"github.com/libsds/libsds/core/persistence"
 )
@@ -39,7 +38,7 @@ func TestAMessageThatLacksNothingHasAnEmptyListNotNil(t *testing.T) {
 }
 
 func TestUnwrapTellsAllThatIsKnown(t *testing.T) {
-	alice, bob := newPeer(t, sds.WithParticipantID("alice")), newPeer(t)
+	alice, bob := newPeer(t, WithParticipantID("alice")), newPeer(t)
 	payload := must(alice.WrapOutgoingMessage([]byte("hello"), "m-1", lobby))
 	must(bob.Unwrap(payload))
 	again := must(bob.Unwrap(payload))
@@ -54,8 +53,8 @@ func TestUnwrapTellsAllThatIsKnown(t *testing.T) {
 
 // The texts are those of this repository's shared library behind the old bindings.
 func TestErrorsHaveTheTextsOfTheOldBindingsAndTheKindsOfCore(t *testing.T) {
-	long := sds.MessageID(strings.Repeat("x", 1025))
-	full := newPeer(t, sds.WithConfigJSON(`{"maxOutgoingMessages":1,"maxContentBytes":8,"acceptUnknownChannels":false}`))
+	long := MessageID(strings.Repeat("x", 1025))
+	full := newPeer(t, WithConfigJSON(`{"maxOutgoingMessages":1,"maxContentBytes":8,"acceptUnknownChannels":false}`))
 	must(full.WrapOutgoingMessage([]byte("first"), "m-1", lobby))
 	closed := newPeer(t)
 	mustNot(t, closed.Cleanup())
@@ -63,7 +62,7 @@ func TestErrorsHaveTheTextsOfTheOldBindingsAndTheKindsOfCore(t *testing.T) {
 	ticked := newPeer(t)
 	must(ticked.Tick(zeroTime))
 
-	wrap := func(p *peer, content string, id sds.MessageID, channel string) error {
+	wrap := func(p *peer, content string, id MessageID, channel string) error {
 		_, err := p.WrapOutgoingMessage([]byte(content), id, channel)
 		return err
 	}
@@ -76,24 +75,24 @@ func TestErrorsHaveTheTextsOfTheOldBindingsAndTheKindsOfCore(t *testing.T) {
 		kind error
 		text string
 	}{
-		{wrap(full, "", "m", lobby), sds.ErrInvalidArgument, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reInvalidArgument"},
-		{wrap(full, "x", "", lobby), sds.ErrInvalidID, "error WrapOutgoingMessage: libsds error: message ID is empty string"},
-		{wrap(full, "x", "", ""), sds.ErrInvalidID, "error WrapOutgoingMessage: libsds error: channel ID is empty string"},
-		{wrap(full, "x", "\xff", lobby), sds.ErrInvalidID, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reInvalidArgument: message ID is not valid UTF-8"},
-		{wrap(full, "x", long, lobby), sds.ErrInvalidArgument, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reInvalidArgument: message ID has 1025 bytes, more than maxIdBytes (1024)"},
-		{wrap(full, "123456789", "m", lobby), sds.ErrMessageTooLarge, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reMessageTooLarge"},
-		{wrap(full, "x", "m-2", lobby), sds.ErrLimitExceeded, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reLimitExceeded: limit exceeded: too many unacknowledged messages: 1 wait for an acknowledgement, as many as maxOutgoingMessages allows"},
-		{wrap(closed, "x", "m", lobby), sds.ErrClosed, "error WrapOutgoingMessage: libsds error: invalid context"},
-		{unwrap(full, nil), sds.ErrDeserialization, "error UnwrapReceivedMessage: error processing UNWRAP_MESSAGE request: reDeserializationError"},
-		{unwrap(full, []byte("no SDS")), sds.ErrDeserialization, "error UnwrapReceivedMessage: error processing UNWRAP_MESSAGE request: reDeserializationError"},
-		{unwrap(full, stranger), sds.ErrLimitExceeded, "error UnwrapReceivedMessage: error processing UNWRAP_MESSAGE request: reLimitExceeded: limit exceeded: the channel is unknown and acceptUnknownChannels is false"},
-		{full.MarkDependenciesMet([]sds.MessageID{"m"}, "elsewhere"), sds.ErrInvalidArgument, "error MarkDependenciesMet: error processing MARK_DEPENDENCIES_MET request: reInvalidArgument"},
-		{full.MarkDependenciesMet([]sds.MessageID{"m", ""}, lobby), sds.ErrInvalidID, "error MarkDependenciesMet: libsds error: message ID is empty string"},
-		{full.RemoveChannel(""), sds.ErrInvalidID, "error RemoveChannel: libsds error: channel ID is empty string"},
-		{closed.Reset(), sds.ErrClosed, "error ResetReliabilityManager: libsds error: invalid context"},
-		{closed.StartPeriodicTasks(), sds.ErrClosed, "error StartPeriodicTasks: libsds error: invalid context"},
-		{closed.Cleanup(), sds.ErrClosed, "error CleanupReliabilityManager: libsds error: invalid context"},
-		{ticked.StartPeriodicTasks(), sds.ErrInvalidArgument, "error StartPeriodicTasks: error processing START_PERIODIC_TASKS request: reInvalidArgument: invalid argument: Tick drives this manager: the program's loop and the manager's timer exclude each other"},
+		{wrap(full, "", "m", lobby), ErrInvalidArgument, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reInvalidArgument"},
+		{wrap(full, "x", "", lobby), ErrInvalidID, "error WrapOutgoingMessage: libsds error: message ID is empty string"},
+		{wrap(full, "x", "", ""), ErrInvalidID, "error WrapOutgoingMessage: libsds error: channel ID is empty string"},
+		{wrap(full, "x", "\xff", lobby), ErrInvalidID, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reInvalidArgument: message ID is not valid UTF-8"},
+		{wrap(full, "x", long, lobby), ErrInvalidArgument, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reInvalidArgument: message ID has 1025 bytes, more than maxIdBytes (1024)"},
+		{wrap(full, "123456789", "m", lobby), ErrMessageTooLarge, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reMessageTooLarge"},
+		{wrap(full, "x", "m-2", lobby), ErrLimitExceeded, "error WrapOutgoingMessage: error processing WRAP_MESSAGE request: reLimitExceeded: limit exceeded: too many unacknowledged messages: 1 wait for an acknowledgement, as many as maxOutgoingMessages allows"},
+		{wrap(closed, "x", "m", lobby), ErrClosed, "error WrapOutgoingMessage: libsds error: invalid context"},
+		{unwrap(full, nil), ErrDeserialization, "error UnwrapReceivedMessage: error processing UNWRAP_MESSAGE request: reDeserializationError"},
+		{unwrap(full, []byte("no SDS")), ErrDeserialization, "error UnwrapReceivedMessage: error processing UNWRAP_MESSAGE request: reDeserializationError"},
+		{unwrap(full, stranger), ErrLimitExceeded, "error UnwrapReceivedMessage: error processing UNWRAP_MESSAGE request: reLimitExceeded: limit exceeded: the channel is unknown and acceptUnknownChannels is false"},
+		{full.MarkDependenciesMet([]MessageID{"m"}, "elsewhere"), ErrInvalidArgument, "error MarkDependenciesMet: error processing MARK_DEPENDENCIES_MET request: reInvalidArgument"},
+		{full.MarkDependenciesMet([]MessageID{"m", ""}, lobby), ErrInvalidID, "error MarkDependenciesMet: libsds error: message ID is empty string"},
+		{full.RemoveChannel(""), ErrInvalidID, "error RemoveChannel: libsds error: channel ID is empty string"},
+		{closed.Reset(), ErrClosed, "error ResetReliabilityManager: libsds error: invalid context"},
+		{closed.StartPeriodicTasks(), ErrClosed, "error StartPeriodicTasks: libsds error: invalid context"},
+		{closed.Cleanup(), ErrClosed, "error CleanupReliabilityManager: libsds error: invalid context"},
+		{ticked.StartPeriodicTasks(), ErrInvalidArgument, "error StartPeriodicTasks: error processing START_PERIODIC_TASKS request: reInvalidArgument: invalid argument: Tick drives this manager: the program's loop and the manager's timer exclude each other"},
 	} {
 		if c.err == nil || c.err.Error() != c.text || !errors.Is(c.err, c.kind) {
 			t.Errorf("the error is %v,\nnot %s,\nor is no %v", c.err, c.text, c.kind)
@@ -106,9 +105,9 @@ func TestErrorsHaveTheTextsOfTheOldBindingsAndTheKindsOfCore(t *testing.T) {
 }
 
 func TestAnEmptyManagerRefusesEverythingAndCrashesNowhere(t *testing.T) {
-	for name, rm := range map[string]*sds.ReliabilityManager{"nil": nil, "zero": {}} {
+	for name, rm := range map[string]*ReliabilityManager{"nil": nil, "zero": {}} {
 		t.Run(name, func(t *testing.T) {
-			rm.RegisterCallbacks(sds.EventCallbacks{})
+			rm.RegisterCallbacks(EventCallbacks{})
 			rm.OnEvent(`{"eventType":"message_ready"}`)
 			rm.OnCallbackError(1, "x")
 			if rm.Done() != nil || len(rm.Stats().Metrics) > 0 {
@@ -132,9 +131,9 @@ func TestAnEmptyManagerRefusesEverythingAndCrashesNowhere(t *testing.T) {
 			note(err)
 			_, err = rm.Overview()
 			note(err)
-			for _, err := range append(errs, rm.MarkDependenciesMet([]sds.MessageID{"m"}, lobby), rm.EnsureChannel(lobby),
+			for _, err := range append(errs, rm.MarkDependenciesMet([]MessageID{"m"}, lobby), rm.EnsureChannel(lobby),
 				rm.RemoveChannel(lobby), rm.StartPeriodicTasks(), rm.Reset(), rm.Cleanup()) {
-				if err != sds.ErrEmptyManager {
+				if err != ErrEmptyManager {
 					t.Errorf("a call ends with %v", err)
 				}
 			}
@@ -148,7 +147,7 @@ func TestAnEmptyManagerRefusesEverythingAndCrashesNowhere(t *testing.T) {
 func TestNoDependenciesAreNothingToDo(t *testing.T) {
 	p := newPeer(t)
 	mustNot(t, p.MarkDependenciesMet(nil, "unknown"))
-	mustNot(t, p.MarkDependenciesMet([]sds.MessageID{}, ""))
+	mustNot(t, p.MarkDependenciesMet([]MessageID{}, ""))
 }
 
 func TestResetForgetsChannelsAndKeepsTheRest(t *testing.T) {
@@ -167,63 +166,63 @@ func TestResetForgetsChannelsAndKeepsTheRest(t *testing.T) {
 }
 
 func TestConfigurationComesFromOptionsElseFromTheEnvironment(t *testing.T) {
-	most := func(rm *sds.ReliabilityManager) bool { // whether the content may have 9 bytes
+	most := func(rm *ReliabilityManager) bool { // whether the content may have 9 bytes
 		_, err := rm.WrapOutgoingMessage([]byte("123456789"), "m", lobby)
 		return err == nil
 	}
 	t.Setenv("SDS_CONFIG", `{"maxContentBytes":8}`)
-	if most(must(sds.NewReliabilityManager(nil))) {
+	if most(must(NewReliabilityManager(nil))) {
 		t.Error("NewReliabilityManager does not read SDS_CONFIG")
 	}
-	if !most(must(sds.NewReliabilityManagerWithOptions(nil, nil, sds.WithConfig(core.DefaultConfig())))) {
+	if !most(must(NewReliabilityManagerWithOptions(nil, nil, WithConfig(core.DefaultConfig())))) {
 		t.Error("SDS_CONFIG counts beside WithConfig")
 	}
-	if !most(must(sds.NewReliabilityManagerWithOptions(nil, sds.WithConfigJSON(`{"maxContentBytes":9}`)))) {
+	if !most(must(NewReliabilityManagerWithOptions(nil, WithConfigJSON(`{"maxContentBytes":9}`)))) {
 		t.Error("SDS_CONFIG counts beside WithConfigJSON")
 	}
 	t.Setenv("SDS_CONFIG", `{"color":"red"}`)
-	if _, err := sds.NewReliabilityManager(zap.NewNop()); !errors.Is(err, sds.ErrInvalidArgument) || !strings.Contains(err.Error(), "SDS_CONFIG") {
+	if _, err := NewReliabilityManager(zap.NewNop()); !errors.Is(err, ErrInvalidArgument) || !strings.Contains(err.Error(), "SDS_CONFIG") {
 		t.Errorf("a wrong SDS_CONFIG gives %v", err)
 	}
-	if _, err := sds.NewReliabilityManagerWithOptions(nil, sds.WithConfigJSON("{")); !errors.Is(err, sds.ErrInvalidArgument) {
+	if _, err := NewReliabilityManagerWithOptions(nil, WithConfigJSON("{")); !errors.Is(err, ErrInvalidArgument) {
 		t.Errorf("a wrong configuration gives %v", err)
 	}
-	if _, err := sds.NewReliabilityManagerWithOptions(nil, sds.WithConfigJSON("{}"), sds.WithParticipantID("\xff")); !errors.Is(err, sds.ErrInvalidID) {
+	if _, err := NewReliabilityManagerWithOptions(nil, WithConfigJSON("{}"), WithParticipantID("\xff")); !errors.Is(err, ErrInvalidID) {
 		t.Errorf("a wrong participant id gives %v", err)
 	}
 }
 
 func TestAStoreServesTheNextManagerOnceDone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "alice.sds")
-	first := newPeer(t, sds.WithStorePath(path))
+	first := newPeer(t, WithStorePath(path))
 	must(first.WrapOutgoingMessage([]byte("hello"), "m-1", lobby))
-	if _, err := sds.NewReliabilityManagerWithOptions(nil, sds.WithStorePath(path)); !errors.Is(err, sds.ErrPersistence) {
+	if _, err := NewReliabilityManagerWithOptions(nil, WithStorePath(path)); !errors.Is(err, ErrPersistence) {
 		t.Errorf("a store in use is opened: %v", err)
 	}
 	mustNot(t, first.Cleanup())
 	<-first.Done()
-	second := newPeer(t, sds.WithStorePath(path))
+	second := newPeer(t, WithStorePath(path))
 	mustNot(t, second.EnsureChannel(lobby))
 	if held := must(second.Inspect(lobby)); len(held.Log) != 1 || len(held.Outgoing) != 1 {
 		t.Errorf("of the message it holds %+v", held)
 	}
-	if _, err := sds.NewReliabilityManagerWithOptions(nil, sds.WithStorePath(path+"2"), sds.WithBackend(new(persistence.Memory))); !errors.Is(err, sds.ErrInvalidArgument) {
+	if _, err := NewReliabilityManagerWithOptions(nil, WithStorePath(path+"2"), WithBackend(new(persistence.Memory))); !errors.Is(err, ErrInvalidArgument) {
 		t.Errorf("two keepers give %v", err)
 	}
 }
 
 func TestABackendOfTheProgramKeepsTheChannels(t *testing.T) {
 	backend := new(persistence.Memory)
-	first := newPeer(t, sds.WithBackend(backend))
+	first := newPeer(t, WithBackend(backend))
 	must(first.WrapOutgoingMessage([]byte("hello"), "m-1", lobby))
 	mustNot(t, first.Cleanup())
-	second := newPeer(t, sds.WithBackend(backend))
+	second := newPeer(t, WithBackend(backend))
 	mustNot(t, second.EnsureChannel(lobby))
 	if held := must(second.Inspect(lobby)); len(held.Log) != 1 {
 		t.Errorf("its log has %+v", held.Log)
 	}
 	mustNot(t, second.RemoveChannel(lobby))
-	if _, err := second.Inspect(lobby); !errors.Is(err, sds.ErrInvalidArgument) {
+	if _, err := second.Inspect(lobby); !errors.Is(err, ErrInvalidArgument) {
 		t.Errorf("inspecting a removed channel gives %v", err)
 	}
 }

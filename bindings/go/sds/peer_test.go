@@ -1,4 +1,6 @@
-package sds_test
+// Tests are in the package itself: `go mod tidy` of a program reads the tests of what it
+// imports, and where this module replaces another one, the package has that one's name.
+package sds
 
 import (
 	"fmt"
@@ -6,8 +8,6 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
-
-	"github.com/libsds/libsds/bindings/go/sds"
 )
 
 const lobby = "lobby"
@@ -28,15 +28,15 @@ func mustNot(t *testing.T, err error) {
 
 // peer is a manager whose callbacks are noted.
 type peer struct {
-	*sds.ReliabilityManager
+	*ReliabilityManager
 	mu    sync.Mutex
 	notes []string
 }
 
-func newPeer(t *testing.T, options ...sds.Option) *peer {
+func newPeer(t *testing.T, options ...Option) *peer {
 	t.Helper()
 	p := &peer{}
-	rm, err := sds.NewReliabilityManagerWithOptions(zap.NewNop(), append(options, sds.WithCallbacks(p.noting()))...)
+	rm, err := NewReliabilityManagerWithOptions(zap.NewNop(), append(options, WithCallbacks(p.noting()))...)
 	mustNot(t, err)
 	p.ReliabilityManager = rm
 	t.Cleanup(func() {
@@ -61,30 +61,30 @@ func (p *peer) take() []string {
 	return notes
 }
 
-func (p *peer) noting() sds.EventCallbacks {
-	return sds.EventCallbacks{
-		OnMessageReady: func(id sds.MessageID, channel string) { p.note("ready %s %s", id, channel) },
-		OnMessageSent:  func(id sds.MessageID, channel string) { p.note("sent %s %s", id, channel) },
-		OnMissingDependencies: func(id sds.MessageID, deps []sds.HistoryEntry, channel string) {
+func (p *peer) noting() EventCallbacks {
+	return EventCallbacks{
+		OnMessageReady: func(id MessageID, channel string) { p.note("ready %s %s", id, channel) },
+		OnMessageSent:  func(id MessageID, channel string) { p.note("sent %s %s", id, channel) },
+		OnMissingDependencies: func(id MessageID, deps []HistoryEntry, channel string) {
 			p.note("missing %s %s %v", id, channel, names(deps))
 		},
 		OnPeriodicSync: func() { p.note("sync") },
 		OnRepairReady:  func(message []byte, channel string) { p.note("repair %d %s", len(message), channel) },
-		OnMessageDelivered: func(message []byte, id sds.MessageID, channel string) {
+		OnMessageDelivered: func(message []byte, id MessageID, channel string) {
 			p.note("delivered %s %s %s", id, channel, message)
 		},
-		OnResendReady: func(message []byte, id sds.MessageID, channel string, attempt int) {
+		OnResendReady: func(message []byte, id MessageID, channel string, attempt int) {
 			p.note("resend %s %s %d %t", id, channel, attempt, len(message) > 0)
 		},
-		OnDeliveryFailed: func(id sds.MessageID, channel string, attempts int) { p.note("failed %s %s %d", id, channel, attempts) },
-		OnDependenciesLost: func(id sds.MessageID, deps []sds.HistoryEntry, channel string) {
+		OnDeliveryFailed: func(id MessageID, channel string, attempts int) { p.note("failed %s %s %d", id, channel, attempts) },
+		OnDependenciesLost: func(id MessageID, deps []HistoryEntry, channel string) {
 			p.note("lost %s %s %v", id, channel, names(deps))
 		},
 		OnSyncDue: func(channels []string) { p.note("due %v", channels) },
 	}
 }
 
-func names(deps []sds.HistoryEntry) (ids []string) {
+func names(deps []HistoryEntry) (ids []string) {
 	for _, dep := range deps {
 		ids = append(ids, string(dep.MessageID))
 	}

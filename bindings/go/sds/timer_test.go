@@ -1,4 +1,4 @@
-package sds_test
+package sds
 
 import (
 	"errors"
@@ -6,15 +6,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/libsds/libsds/bindings/go/sds"
 )
 
 var zeroTime = time.UnixMilli(0)
 
 func TestPeriodicTasksResendGiveUpAndRemind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPeer(t, sds.WithConfigJSON(`{"maxResendAttempts":1,"resendIntervalMs":1000,"bufferSweepIntervalMs":1000,"syncMessageIntervalMs":1500}`))
+		p := newPeer(t, WithConfigJSON(`{"maxResendAttempts":1,"resendIntervalMs":1000,"bufferSweepIntervalMs":1000,"syncMessageIntervalMs":1500}`))
 		mustNot(t, p.StartPeriodicTasks())
 		mustNot(t, p.StartPeriodicTasks())
 		must(p.WrapOutgoingMessage([]byte("hello"), "m-1", lobby))
@@ -25,7 +23,7 @@ func TestPeriodicTasksResendGiveUpAndRemind(t *testing.T) {
 				t.Errorf("%q is not among %q", want, got)
 			}
 		}
-		if _, err := p.Tick(time.Now()); !errors.Is(err, sds.ErrInvalidArgument) {
+		if _, err := p.Tick(time.Now()); !errors.Is(err, ErrInvalidArgument) {
 			t.Errorf("a tick beside the timer gives %v", err)
 		}
 		mustNot(t, p.Cleanup())
@@ -40,8 +38,8 @@ func TestPeriodicTasksResendGiveUpAndRemind(t *testing.T) {
 func TestAPanicInACallbackOfTheTimerIsLoggedAndTheTimerGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var reminders int
-		rm := must(sds.NewReliabilityManagerWithOptions(nil, sds.WithConfigJSON(`{"syncMessageIntervalMs":1000}`),
-			sds.WithCallbacks(sds.EventCallbacks{OnPeriodicSync: func() {
+		rm := must(NewReliabilityManagerWithOptions(nil, WithConfigJSON(`{"syncMessageIntervalMs":1000}`),
+			WithCallbacks(EventCallbacks{OnPeriodicSync: func() {
 				reminders++
 				if reminders == 1 {
 					panic("oh")
@@ -60,10 +58,10 @@ func TestAPanicInACallbackOfTheTimerIsLoggedAndTheTimerGoesOn(t *testing.T) {
 
 func TestCleanupInsideACallbackOfTheTimerEndsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rm *sds.ReliabilityManager
+		var rm *ReliabilityManager
 		var reminders int
-		rm = must(sds.NewReliabilityManagerWithOptions(nil, sds.WithConfigJSON(`{"syncMessageIntervalMs":1000}`),
-			sds.WithCallbacks(sds.EventCallbacks{OnPeriodicSync: func() {
+		rm = must(NewReliabilityManagerWithOptions(nil, WithConfigJSON(`{"syncMessageIntervalMs":1000}`),
+			WithCallbacks(EventCallbacks{OnPeriodicSync: func() {
 				reminders++
 				mustNot(t, rm.Cleanup())
 			}})))
@@ -78,7 +76,7 @@ func TestCleanupInsideACallbackOfTheTimerEndsIt(t *testing.T) {
 
 func TestALoopOfTheProgramDrivesTheManager(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	p := newPeer(t, sds.WithClock(func() time.Time { return now }))
+	p := newPeer(t, WithClock(func() time.Time { return now }))
 	must(p.WrapOutgoingMessage([]byte("hello"), "m-1", lobby))
 	for end := now.Add(70 * time.Second); now.Before(end); {
 		next := must(p.Tick(now))
@@ -90,11 +88,11 @@ func TestALoopOfTheProgramDrivesTheManager(t *testing.T) {
 	if got := p.take(); !slices.Contains(got, "due [lobby]") {
 		t.Errorf("it tells %q", got)
 	}
-	if err := p.StartPeriodicTasks(); !errors.Is(err, sds.ErrInvalidArgument) {
+	if err := p.StartPeriodicTasks(); !errors.Is(err, ErrInvalidArgument) {
 		t.Errorf("the timer beside a loop gives %v", err)
 	}
 	for _, wrong := range []time.Time{{}, time.UnixMilli(-1), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		if _, err := p.Tick(wrong); !errors.Is(err, sds.ErrInvalidArgument) {
+		if _, err := p.Tick(wrong); !errors.Is(err, ErrInvalidArgument) {
 			t.Errorf("a tick at %v gives %v", wrong, err)
 		}
 	}
@@ -102,8 +100,8 @@ func TestALoopOfTheProgramDrivesTheManager(t *testing.T) {
 
 func TestRepairsGoBetweenParticipantsWithIDs(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	clock := sds.WithClock(func() time.Time { return now })
-	alice, bob := newPeer(t, clock, sds.WithParticipantID("alice")), newPeer(t, clock, sds.WithParticipantID("bob"))
+	clock := WithClock(func() time.Time { return now })
+	alice, bob := newPeer(t, clock, WithParticipantID("alice")), newPeer(t, clock, WithParticipantID("bob"))
 	var repairs [][]byte
 	callbacks := alice.noting()
 	callbacks.OnRepairReady = func(message []byte, _ string) { repairs = append(repairs, message) }
