@@ -37,6 +37,8 @@ help:
 	@echo 'make docs      build/docs/html: the header as pages, with doxygen'
 	@echo 'make test      everything that must hold, in a few minutes'
 	@echo 'make matrix    rewrite tests/abi/matrix.md: every function in every misuse'
+	@echo 'make setup     install what `make test-all` wants: languages, packagers, cross compilers'
+	@echo 'make test-all  make test with nothing left out, packages and other systems'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
 	@echo 'make lint      gofmt, go vet, staticcheck'
@@ -153,6 +155,14 @@ test:
 
 matrix: build/hosts/plain/matrix
 	$< --table tests/abi/matrix.md
+
+# What the bindings, the packages and the builds for other systems want beside what
+# the tests want, and then all of it with nothing left out.
+setup:
+	scripts/need demo docs test python nim rust packages cross
+
+test-all:
+	+@SDS_TEST_ALL=1 MAKE='$(MAKE)' GO='$(GO)' CC='$(CC)' CXX='$(CXX)' scripts/test
 
 bench: lib
 	$(GO) run ./tests/bench
