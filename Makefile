@@ -18,6 +18,7 @@ SHARED  := $(SONAME).$(VERSION)
 PREFIX     := /usr/local
 LIBDIR     := $(PREFIX)/lib
 INCLUDEDIR := $(PREFIX)/include
+MANDIR     := $(PREFIX)/share/man
 DESTDIR    :=
 
 GO       := go
@@ -27,7 +28,7 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples docs test matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan
+.PHONY: help lib demo examples docs test matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
@@ -44,6 +45,7 @@ help:
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
+	@echo 'make uninstall with the same variables: remove what install put there'
 	@echo 'make clean     remove build/'
 
 # ---- the library ----------------------------------------------------------
@@ -105,6 +107,17 @@ install: lib build/libsds.pc
 	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libsds.so'
 	install -m 644 build/libsds.a '$(DESTDIR)$(LIBDIR)/'
 	install -m 644 build/libsds.pc '$(DESTDIR)$(LIBDIR)/pkgconfig/'
+	install -d '$(DESTDIR)$(MANDIR)/man3'
+	install -m 644 packaging/libsds.3 '$(DESTDIR)$(MANDIR)/man3/'
+
+# Another release may lie beside this one: of what bears no version, only what is
+# this one's goes.
+uninstall:
+	@cd '$(DESTDIR)$(LIBDIR)' && set -x && rm -f $(SHARED) && \
+	    if [ "$$(readlink $(SONAME))" = $(SHARED) ]; then rm $(SONAME); fi && \
+	    if grep -qsx 'Version: $(VERSION)' pkgconfig/libsds.pc; then \
+	        rm -f libsds.so libsds.a pkgconfig/libsds.pc '$(DESTDIR)$(INCLUDEDIR)/libsds.h' '$(DESTDIR)$(MANDIR)/man3/libsds.3'; \
+	    fi
 
 # ---- a first program -------------------------------------------------------
 
