@@ -28,7 +28,7 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples docs test matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall
+.PHONY: help lib demo examples docs test matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
@@ -46,6 +46,7 @@ help:
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
 	@echo 'make uninstall with the same variables: remove what install put there'
+	@echo 'make dist      build/libsds-$(VERSION).tar.gz, the sources as they are committed'
 	@echo 'make clean     remove build/'
 
 # ---- the library ----------------------------------------------------------
@@ -118,6 +119,23 @@ uninstall:
 	    if grep -qsx 'Version: $(VERSION)' pkgconfig/libsds.pc; then \
 	        rm -f libsds.so libsds.a pkgconfig/libsds.pc '$(DESTDIR)$(INCLUDEDIR)/libsds.h' '$(DESTDIR)$(MANDIR)/man3/libsds.3'; \
 	    fi
+
+# ---- a source tarball --------------------------------------------------------
+
+# The commit gives every byte, its date the times: the same commit gives the same
+# tarball. What is not committed is not in it.
+DIST := libsds-$(VERSION)
+
+dist:
+	@git rev-parse --is-inside-work-tree >/dev/null 2>&1 && [ -z "$$(git rev-parse --show-prefix)" ] || \
+	    { echo 'make dist: this is no git checkout of libsds: a source tarball is made of a commit' >&2; exit 1; }
+	@[ -z "$$(git status --porcelain)" ] || echo 'make dist: note: what is not committed is not in the tarball' >&2
+	@mkdir -p build
+	git -c tar.umask=0022 archive --format=tar --prefix=$(DIST)/ -o build/$(DIST).tar HEAD
+	@tar -xOf build/$(DIST).tar $(DIST)/VERSION | grep -qxF '$(VERSION)' || \
+	    { echo 'make dist: VERSION is not committed' >&2; exit 1; }
+	gzip -9nf build/$(DIST).tar
+	cd build && sha256sum $(DIST).tar.gz > SHA256SUMS
 
 # ---- a first program -------------------------------------------------------
 
