@@ -28,7 +28,7 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples docs test matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist
+.PHONY: help lib demo examples docs test matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist deb
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
@@ -47,6 +47,7 @@ help:
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
 	@echo 'make uninstall with the same variables: remove what install put there'
 	@echo 'make dist      build/libsds-$(VERSION).tar.gz, the sources as they are committed'
+	@echo 'make deb       build/deb: the Debian packages libsds1 and libsds-dev (dpkg-dev, debhelper)'
 	@echo 'make clean     remove build/'
 
 # ---- the library ----------------------------------------------------------
@@ -136,6 +137,11 @@ dist:
 	    { echo 'make dist: VERSION is not committed' >&2; exit 1; }
 	gzip -9nf build/$(DIST).tar
 	cd build && sha256sum $(DIST).tar.gz > SHA256SUMS
+
+# ---- Debian packages ---------------------------------------------------------
+
+deb:
+	GO='$(GO)' packaging/deb
 
 # ---- a first program -------------------------------------------------------
 
