@@ -20,12 +20,14 @@ static const char *const forkedText = "libsds error: used in a forked child proc
 static volatile int forked;
 static _Thread_local uint64_t insideOperation;
 
+#ifndef _WIN32 /* which has no fork() */
 static void afterFork(void) { forked = 1; }
 
 __attribute__((constructor)) static void watchFork(void)
 {
 	pthread_atfork(NULL, NULL, afterFork);
 }
+#endif
 
 void sdsInvoke(SdsReply reply, int status, const char *text, size_t size, uint64_t operation)
 {

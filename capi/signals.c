@@ -11,11 +11,16 @@
  * one puts it back. In the shared library that one comes after the runtime's; in
  * a program that links the archive it may come before, and then Go's start, which
  * every first call waits for, does the same again. */
+#include "bridge.h"
+
+#ifdef _WIN32
+/* There are no such signals: the runtime learns of faults as one of several handlers of
+ * exceptions, and passes on what is not its own. */
+void sdsGiveSignalsBack(void) {}
+#else
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
-
-#include "bridge.h"
 
 static const int taken[] = {SIGURG, SIGPIPE};
 static struct sigaction host[sizeof taken / sizeof taken[0]];
@@ -62,3 +67,4 @@ __attribute__((constructor)) static void afterLoading(void)
 	sdsGiveSignalsBack();
 	pthread_sigmask(SIG_SETMASK, &hostMask, NULL);
 }
+#endif
