@@ -34,7 +34,7 @@ func (c *context) start() error {
 
 // latestTick is the end of the year 9999. What lies beyond is no count of
 // milliseconds.
-const latestTick = 253402300799999
+const latestTick int64 = 253402300799999
 
 // tickForHost runs what is due, for a host with a loop of its own.
 func (c *context) tickForHost(now int64) (next int64, err error) {
