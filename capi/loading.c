@@ -1,4 +1,5 @@
-/* loading.c - gives back memory that only loading needs.
+/* loading.c - what is to be done once when the library is loaded: on Linux, to give
+ * back memory that only loading needs; on Windows, to stay.
  *
  * The loader reads the table of relocations once, some 340 KB that stay in the memory
  * of every process otherwise. What is still asked for in that segment, symbols for
@@ -35,5 +36,19 @@ __attribute__((constructor)) static void giveRelocationsBack(void)
 		return;
 	/* Its last page may be shared with the next segment's. */
 	madvise((void *)(uintptr_t)base, first->p_memsz & ~(page - 1), MADV_DONTNEED);
+}
+#endif
+
+#ifdef _WIN32
+#include <windows.h>
+
+/* The threads of the runtime go on when the host frees the library. Elsewhere, the
+ * linker says that it stays; here, it has to ask for that. */
+__attribute__((constructor)) static void stayLoaded(void)
+{
+	HMODULE self;
+
+	GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+			   (LPCSTR)(void *)stayLoaded, &self);
 }
 #endif
