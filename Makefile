@@ -48,6 +48,7 @@ help:
 	@echo 'make uninstall with the same variables: remove what install put there'
 	@echo 'make dist      build/libsds-$(VERSION).tar.gz, the sources as they are committed'
 	@echo 'make deb       build/deb: the Debian packages libsds1 and libsds-dev (dpkg-dev, debhelper)'
+	@echo 'make cross     the targets for Windows, Android, macOS, iOS and other processors'
 	@echo 'make clean     remove build/'
 
 # ---- the library ----------------------------------------------------------
@@ -142,6 +143,10 @@ dist:
 
 deb:
 	GO='$(GO)' packaging/deb
+
+# ---- other systems -----------------------------------------------------------
+
+include packaging/cross.mk
 
 # ---- a first program -------------------------------------------------------
 
