@@ -1,0 +1,188 @@
+import std/[asyncdispatch, unittest]
+import ./host
+
+type Refusal = object of CatchableError
+
+proc raising(rm: ReliabilityManager, hook: CallbackErrorHook = nil, defect = false) =
+  rm.setCallbacks(
+    onMessageReady = proc(messageId: SdsMessageID, channelId: SdsChannelID) =
+      if defect:
+        raise newException(FieldDefect, "not " & messageId)
+      raise newException(Refusal, "not " & messageId),
+    onMessageSent = nil,
+    onMissingDependencies = nil,
+    onSyncDue = proc(channelIds: seq[SdsChannelID]) =
+      raise newException(Refusal, "no sync"),
+    onCallbackError = hook,
+  )
+
+proc checkCallbacks() =
+  suite "callbacks":
+    setup:
+      let alice = manager("alice")
+      let bob = manager("bob")
+
+    teardown:
+      alice.cleanup()
+      bob.cleanup()
+
+    test "an exception in a callback surfaces from the call that caused it":
+      raising bob
+      let payload = alice.wrapped("m1", "one")
+      check bob.unwrapReceivedMessage(payload).error == reCallbackFailed
+      check lastErrorMessage() == "a callback raised Refusal: not m1"
+      check bob.getMessageHistory("channel") == @["m1"] # it took effect
+      check bob.unwrapMessage(payload).get().duplicate
+
+    test "so does a defect":
+      bob.raising(defect = true)
+      check bob.unwrapReceivedMessage(alice.wrapped("m1", "one")).error == reCallbackFailed
+      check lastErrorMessage() == "a callback raised FieldDefect: not m1"
+
+    test "a hook takes the exceptions and nothing is lost":
+      var taken: seq[ref Exception]
+      bob.raising(proc(error: ref Exception) = taken.add error)
+      let first = alice.wrapped("m1", "one")
+      let second = alice.wrapped("m2", "two")
+      check bob.unwrapMessage(second).get().buffered
+      check bob.unwrapReceivedMessage(first).get().message.text == "one"
+      check taken.len == 2 and taken[0] of Refusal and taken[0].msg == "not m1" and taken[1].msg == "not m2"
+
+    test "an exception in the hook surfaces from the call":
+      bob.raising(proc(error: ref Exception) = raise newException(Refusal, "nor the hook"))
+      check bob.unwrapReceivedMessage(alice.wrapped("m1", "one")).error == reCallbackFailed
+      check lastErrorMessage() == "a callback raised Refusal: nor the hook"
+
+    test "an exception in the hint provider surfaces from the wrap":
+      keep(alice, proc(messageId: SdsMessageID): seq[byte] = raise newException(Refusal, "no hint"))
+      discard alice.wrapped("m1", "one")
+      check alice.wrapOutgoingMessage("two".bytes, "m2", "channel").error == reCallbackFailed
+      check lastErrorMessage() == "a callback raised Refusal: no hint"
+      check alice.getMessageHistory("channel") == @["m1", "m2"]
+
+    test "a nested call has the exceptions of its own callbacks only":
+      var inner = ""
+      let payloads = [alice.wrapped("m1", "one"), alice.wrapped("x1", "two", "another")]
+      bob.setCallbacks(
+        onMessageReady = proc(messageId: SdsMessageID, channelId: SdsChannelID) =
+          if messageId == "m1":
+            let outcome = alice.wrapOutgoingMessage("in between".bytes, "m2", "channel")
+            inner = $outcome.isOk
+            raise newException(Refusal, "outer"),
+        onMessageSent = nil, onMissingDependencies = nil,
+      )
+      check bob.unwrapReceivedMessage(payloads[0]).error == reCallbackFailed
+      check inner == "true"
+      check bob.unwrapReceivedMessage(payloads[1]).isOk
+
+    test "a callback may call its own manager":
+      var answer: seq[byte]
+      let heard = keep alice
+      bob.setCallbacks(
+        onMessageReady = proc(messageId: SdsMessageID, channelId: SdsChannelID) =
+          answer = bob.wrapped("b1", "an answer", channelId),
+        onMessageSent = nil, onMissingDependencies = nil,
+      )
+      bob.received(alice.wrapped("m1", "one"))
+      alice.received(answer)
+      check heard.entries == @["sent m1 in channel", "ready b1 in channel", "delivered b1: an answer"]
+
+    test "a provider may not":
+      var refused: seq[string]
+      keep(alice, proc(messageId: SdsMessageID): seq[byte] =
+        refused.add $alice.ensureChannel("x").error & ": " & lastErrorMessage()
+        refused.add $alice.cleanup().error & ": " & lastErrorMessage())
+      discard alice.wrapped("m1", "one")
+      discard alice.wrapped("m2", "two")
+      check refused.len == 2
+      check refused[0] == "reInvalidArgument: libsds error: called from inside a retrieval hint provider"
+      check refused[1] == "reInvalidArgument: invalid argument"
+      check alice.ensureChannel("x").isOk
+
+    test "a callback may replace itself":
+      var entries: seq[string]
+      proc second(messageId: SdsMessageID, channelId: SdsChannelID) =
+        entries.add "second " & messageId
+      proc first(): MessageReadyCallback =
+        let own = "first " # a closure that nobody else keeps
+        result = proc(messageId: SdsMessageID, channelId: SdsChannelID) =
+          bob.setCallbacks(second, nil, nil)
+          GC_fullCollect()
+          entries.add own & messageId
+      bob.setCallbacks(first(), nil, nil)
+      bob.received(alice.wrapped("m1", "one"))
+      bob.received(alice.wrapped("m2", "two"))
+      check entries == @["first m1", "second m2"]
+
+    test "a callback may clean up its manager":
+      var entries: seq[string]
+      proc ending(): MessageReadyCallback =
+        let own = "the end after "
+        result = proc(messageId: SdsMessageID, channelId: SdsChannelID) =
+          check bob.cleanup().isOk and bob.cleanup().isOk
+          GC_fullCollect()
+          entries.add own & messageId
+      bob.setCallbacks(ending(), nil, nil)
+      let first = alice.wrapped("m1", "one")
+      discard bob.unwrapReceivedMessage(alice.wrapped("m2", "two"))
+      discard bob.unwrapReceivedMessage(first)
+      check entries == @["the end after m1"] # and not after m2, which waited for it
+      check bob.ensureChannel("channel").error == reInvalidContext
+
+    test "events from before the first callback are kept":
+      bob.received(alice.wrapped("m1", "one"))
+      let heard = keep bob
+      check heard.entries == @["ready m1 in channel", "delivered m1: one"]
+
+    test "what is not wanted is not needed":
+      bob.setCallbacks(nil, nil, nil)
+      bob.received(alice.wrapped("m1", "one"))
+
+proc checkPeriodicTasks() =
+  suite "periodic tasks":
+    proc byDispatcher(wait: Duration, task: TimerTask) =
+      addTimer(max(1, int wait.inMilliseconds), oneshot = true, proc(fd: AsyncFD): bool =
+        task()
+        true)
+
+    proc pollFor(time: Duration) =
+      let ends = getTime() + time
+      while getTime() < ends:
+        if hasPendingOperations(): poll(20) else: return
+
+    let config = ReliabilityConfig.init(syncMessageInterval = ms(50))
+
+    test "an event loop drives them":
+      let rm = manager("alice", config)
+      let heard = keep rm
+      check rm.startPeriodicTasks(byDispatcher).isOk and rm.startPeriodicTasks(byDispatcher).isOk
+      pollFor ms(400)
+      check heard.entries.len >= 4 and heard.entries[0 .. 1] == @["sync", "sync due in "]
+      rm.cleanup()
+      let before = heard.entries.len
+      pollFor ms(6000) # until no timer is left
+      check heard.entries.len == before and not hasPendingOperations()
+      check rm.startPeriodicTasks(byDispatcher).error == reInvalidContext
+
+    test "an exception reaches the loop where no hook takes it":
+      let rm = manager("alice", config)
+      raising rm
+      rm.startPeriodicTasks(byDispatcher)
+      expect CallbackDefect:
+        pollFor ms(1000)
+      expect CallbackDefect: # the tasks go on
+        pollFor ms(1000)
+      var taken = 0
+      rm.raising(proc(error: ref Exception) = inc taken)
+      pollFor ms(300)
+      check taken >= 2
+      rm.cleanup()
+      pollFor ms(6000)
+
+    test "a setter of timers is needed":
+      let rm = manager("alice")
+      check rm.startPeriodicTasks(nil).error == reInvalidArgument
+      rm.cleanup()
+
+checkCallbacks()
+checkPeriodicTasks()
