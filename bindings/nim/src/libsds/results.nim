@@ -53,36 +53,39 @@ func missing[T, E](self: Result[T, E], words: string) {.noreturn, noinline.} =
       raise newException(ResultDefect, words & ": " & $self.errorImpl)
   raise newException(ResultDefect, words)
 
-func get*[T, E](self: Result[T, E]): T =
+func get*[E](self: Result[void, E]) =
+  ## Nothing; a `ResultDefect` where something went wrong.
+  if not self.isOkImpl:
+    self.missing("a result without a value was asked for it")
+
+func get*[T: not void, E](self: sink Result[T, E]): T =
   ## The value; a `ResultDefect` where there is none.
   if not self.isOkImpl:
     self.missing("a result without a value was asked for it")
-  when T isnot void:
-    self.valueImpl
+  var own = self # a payload is not copied where nobody needs the result any more
+  result = move own.valueImpl
 
 func get*[T: not void, E](self: Result[T, E], otherwise: T): T =
   if self.isOkImpl: self.valueImpl else: otherwise
 
-func value*[T, E](self: Result[T, E]): T =
+func value*[T, E](self: sink Result[T, E]): T =
   ## As `get`.
   self.get()
 
-func expect*[T, E](self: Result[T, E], words: string): T =
+func expect*[T, E](self: sink Result[T, E], words: string): T =
   ## As `get`, with these words in the defect.
   if not self.isOkImpl:
     self.missing(words)
-  when T isnot void:
-    self.valueImpl
+  self.get()
 
-func tryGet*[T, E](self: Result[T, E]): T =
+func tryGet*[T, E](self: sink Result[T, E]): T =
   ## The value, or a `ResultError` raised.
   if not self.isOkImpl:
     var problem = (ref ResultError[E])(error: self.errorImpl)
     when compiles($self.errorImpl):
       problem.msg = $self.errorImpl
     raise problem
-  when T isnot void:
-    self.valueImpl
+  self.get()
 
 func error*[T, E](self: Result[T, E]): E =
   ## Why there is no value; a `ResultDefect` where there is one.

@@ -1,1 +1,0 @@
-switch("path", "$projectDir/../src")
