@@ -265,11 +265,17 @@ proc finish(rm: ReliabilityManager, call: var Call, status: cint): bool =
 
 # ---- what the library calls -----------------------------------------------------------
 
-template tell(rm: ReliabilityManager, callback, body: untyped) =
-  ## Runs the body with the callback as `it`, if it is set. Nothing unwinds across C.
+# What a callback is given are variables outside of its `try`, because Nim 1.6 forgets those
+# inside, and temporary ones, when an exception passes.
+
+template tell(rm: ReliabilityManager, callback, argument, body: untyped) =
+  ## Runs the body, if the callback is set, with the callback as `it` and the argument as
+  ## `its`. Nothing unwinds across C.
   if not rm.callbacks.callback.isNil:
+    let
+      it {.inject.} = rm.callbacks.callback
+      its {.inject, used.} = argument
     try:
-      let it {.inject.} = rm.callbacks.callback
       body
     except Exception:
       rm.raised.add getCurrentException()
@@ -283,26 +289,27 @@ proc onEvent(event: ptr SdsEvent, userData: pointer) {.cdecl, gcsafe, raises: []
 
   template message(): seq[byte] = toSeq(event.message, event.messageLen)
   template deps(): seq[HistoryEntry] = toEntries(event.deps, event.depCount)
+  template channelIds(): seq[SdsChannelID] = toIds(event.channelIds, event.channelCount)
 
   case event.`type`
   of SDS_EVENT_MESSAGE_READY:
-    rm.tell(onMessageReady): it(messageId, channelId)
-    rm.tell(onMessageDelivered): it(message(), messageId, channelId)
+    rm.tell(onMessageReady, 0): it(messageId, channelId)
+    rm.tell(onMessageDelivered, message): it(its, messageId, channelId)
   of SDS_EVENT_MESSAGE_SENT:
-    rm.tell(onMessageSent): it(messageId, channelId)
+    rm.tell(onMessageSent, 0): it(messageId, channelId)
   of SDS_EVENT_MISSING_DEPENDENCIES:
-    rm.tell(onMissingDependencies): it(messageId, deps(), channelId)
+    rm.tell(onMissingDependencies, deps): it(messageId, its, channelId)
   of SDS_EVENT_PERIODIC_SYNC:
-    rm.tell(onPeriodicSync): it()
-    rm.tell(onSyncDue): it(toIds(event.channelIds, event.channelCount))
+    rm.tell(onPeriodicSync, 0): it()
+    rm.tell(onSyncDue, channelIds): it(its)
   of SDS_EVENT_REPAIR_READY:
-    rm.tell(onRepairReady): it(message(), channelId)
+    rm.tell(onRepairReady, message): it(its, channelId)
   of SDS_EVENT_RESEND_READY:
-    rm.tell(onResendReady): it(message(), messageId, channelId, attempts)
+    rm.tell(onResendReady, message): it(its, messageId, channelId, attempts)
   of SDS_EVENT_DELIVERY_FAILED:
-    rm.tell(onDeliveryFailed): it(messageId, channelId, attempts)
+    rm.tell(onDeliveryFailed, 0): it(messageId, channelId, attempts)
   of SDS_EVENT_DEPENDENCIES_LOST:
-    rm.tell(onDependenciesLost): it(messageId, deps(), channelId)
+    rm.tell(onDependenciesLost, deps): it(messageId, its, channelId)
   else:
     discard # of a later version
 
@@ -310,8 +317,8 @@ proc onHint(
     messageId: cstring, hint: ptr pointer, hintLen: ptr csize_t, userData: pointer
 ) {.cdecl, gcsafe, raises: [].} =
   let rm = cast[ReliabilityManager](userData)
-  rm.tell(onRetrievalHint):
-    let bytes = it(fromC(messageId))
+  rm.tell(onRetrievalHint, fromC(messageId)):
+    let bytes = it(its)
     if bytes.len > 0:
       hint[] = malloc(csize_t bytes.len) # freed by the library
       if hint[] != nil:
@@ -349,25 +356,33 @@ proc toUpdate(
 proc onSaveChannelMeta(
     handle: SdsCall, channelId: cstring, meta: SdsBytes, metaLen: csize_t, userData: pointer
 ): cint {.cdecl, gcsafe, raises: [].} =
+  let
+    channel = fromC(channelId)
+    bytes = toSeq(meta, metaLen)
   procedure(userData, handle):
-    rm.persistence.saveChannelMeta(fromC(channelId), toSeq(meta, metaLen))
+    rm.persistence.saveChannelMeta(channel, bytes)
 
 proc onUpdateHistory(
     handle: SdsCall, channelId: cstring, append: ptr UncheckedArray[SdsHistoryRecord], appendCount: csize_t,
     evict: ptr UncheckedArray[cstring], evictCount: csize_t, userData: pointer
 ): cint {.cdecl, gcsafe, raises: [].} =
+  let
+    channel = fromC(channelId)
+    update = toUpdate(append, appendCount, evict, evictCount)
   procedure(userData, handle):
-    rm.persistence.updateHistory(fromC(channelId), toUpdate(append, appendCount, evict, evictCount))
+    rm.persistence.updateHistory(channel, update)
 
 proc onCommit(
     handle: SdsCall, channelId: cstring, meta: SdsBytes, metaLen: csize_t,
     append: ptr UncheckedArray[SdsHistoryRecord], appendCount: csize_t,
     evict: ptr UncheckedArray[cstring], evictCount: csize_t, userData: pointer
 ): cint {.cdecl, gcsafe, raises: [].} =
+  let
+    channel = fromC(channelId)
+    bytes = toSeq(meta, metaLen)
+    update = toUpdate(append, appendCount, evict, evictCount)
   procedure(userData, handle):
-    rm.persistence.commit(
-      fromC(channelId), toSeq(meta, metaLen), toUpdate(append, appendCount, evict, evictCount)
-    )
+    rm.persistence.commit(channel, bytes, update)
 
 proc handOver(handle: SdsCall, data: ChannelData) =
   SdsLoadMeta(handle, first(data.meta), csize_t data.meta.len)
@@ -380,8 +395,9 @@ proc handOver(handle: SdsCall, data: ChannelData) =
 proc onLoadChannel(
     handle: SdsCall, channelId: cstring, userData: pointer
 ): cint {.cdecl, gcsafe, raises: [].} =
+  let channel = fromC(channelId)
   procedure(userData, handle):
-    let loaded = rm.persistence.loadChannel(fromC(channelId))
+    let loaded = rm.persistence.loadChannel(channel)
     if loaded.isOk:
       handOver(handle, loaded.get())
     loaded
@@ -389,14 +405,19 @@ proc onLoadChannel(
 proc onDropChannel(
     handle: SdsCall, channelId: cstring, userData: pointer
 ): cint {.cdecl, gcsafe, raises: [].} =
+  let channel = fromC(channelId)
   procedure(userData, handle):
-    rm.persistence.dropChannel(fromC(channelId))
+    rm.persistence.dropChannel(channel)
 
 proc onSetRetrievalHint(
     handle: SdsCall, channelId, messageId: cstring, hint: SdsBytes, hintLen: csize_t, userData: pointer
 ): cint {.cdecl, gcsafe, raises: [].} =
+  let
+    channel = fromC(channelId)
+    message = fromC(messageId)
+    bytes = toSeq(hint, hintLen)
   procedure(userData, handle):
-    rm.persistence.setRetrievalHint(fromC(channelId), fromC(messageId), toSeq(hint, hintLen))
+    rm.persistence.setRetrievalHint(channel, message, bytes)
 
 proc toTable(persistence: Persistence): SdsPersistence =
   # What is missing of it the library says.

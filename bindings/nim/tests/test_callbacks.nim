@@ -1,4 +1,4 @@
-import std/[asyncdispatch, unittest]
+import std/[asyncdispatch, os, unittest]
 import ./host
 
 type Refusal = object of CatchableError
@@ -59,6 +59,53 @@ proc checkCallbacks() =
       check alice.wrapOutgoingMessage("two".bytes, "m2", "channel").error == reCallbackFailed
       check lastErrorMessage() == "a callback raised Refusal: no hint"
       check alice.getMessageHistory("channel") == @["m1", "m2"]
+
+    test "an exception in any callback stops no other one":
+      let config = ReliabilityConfig.init(
+        repairTMin = ms(0), repairTMax = ms(1), missingDependencyTimeout = ms(1000), maxResendAttempts = 1,
+        bufferSweepInterval = ms(1000), resendInterval = ms(1000),
+      )
+      let peer = manager("carol", config)
+      var taken: seq[string]
+      let outcome = peer.setCallbacks(
+        onMessageReady = proc(messageId: SdsMessageID, channelId: SdsChannelID) = raise newException(Refusal, "ready"),
+        onMessageSent = proc(messageId: SdsMessageID, channelId: SdsChannelID) = raise newException(Refusal, "sent"),
+        onMissingDependencies = proc(messageId: SdsMessageID, missingDeps: seq[HistoryEntry], channelId: SdsChannelID) =
+          raise newException(Refusal, "missing"),
+        onPeriodicSync = proc() = raise newException(Refusal, "sync"),
+        onRetrievalHint = proc(messageId: SdsMessageID): seq[byte] = raise newException(Refusal, "hint"),
+        onRepairReady = proc(message: seq[byte], channelId: SdsChannelID) = raise newException(Refusal, "repair"),
+        onResendReady = proc(message: seq[byte], messageId: SdsMessageID, channelId: SdsChannelID, attempt: int) =
+          raise newException(Refusal, "resend"),
+        onDeliveryFailed = proc(messageId: SdsMessageID, channelId: SdsChannelID, attempts: int) =
+          raise newException(Refusal, "failed"),
+        onDependenciesLost = proc(messageId: SdsMessageID, lostDeps: seq[HistoryEntry], channelId: SdsChannelID) =
+          raise newException(Refusal, "lost"),
+        onMessageDelivered = proc(message: seq[byte], messageId: SdsMessageID, channelId: SdsChannelID) =
+          raise newException(Refusal, "delivered"),
+        onSyncDue = proc(channelIds: seq[SdsChannelID]) = raise newException(Refusal, "due"),
+        onCallbackError = proc(error: ref Exception) = taken.add(error.msg),
+      )
+      check outcome.isOk
+      let now = getTime()
+      check peer.tick(now).isOk
+      discard alice.wrapped("m1", "lost")
+      peer.received(alice.wrapped("m2", "waits"))
+      discard peer.wrapped("c1", "lost as well") # bob asks for it
+      bob.received(peer.wrapped("c2", "cites it"))
+      let asking = manager("dave", ReliabilityConfig.init(repairTMin = ms(0), repairTMax = ms(1)))
+      asking.received(peer.wrapped("c3", "cites both"))
+      sleep 5
+      peer.received(asking.wrapped("d1", "asks for them"))
+      for seconds in 1 .. 60:
+        check peer.tick(now + initDuration(seconds = seconds)).isOk
+      for told in [
+        "ready", "delivered", "missing", "hint", "sync", "due", "repair", "resend", "failed", "lost", "sent",
+      ]:
+        checkpoint told & " in " & $taken
+        check told in taken
+      peer.cleanup()
+      asking.cleanup()
 
     test "a nested call has the exceptions of its own callbacks only":
       var inner = ""

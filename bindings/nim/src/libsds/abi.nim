@@ -23,10 +23,12 @@
 ## Linked, the library is there before Nim, whose signal handlers would take SIGSEGV away
 ## from it: hence `noSignalHandler`.
 
-const libsdsName* {.strdefine.} =
+const nameHere =
   when defined(windows): "libsds.dll"
   elif defined(macosx): "libsds.1.dylib"
   else: "libsds.so.1"
+
+const libsdsName* {.strdefine.} = nameHere
   ## The library that is loaded; `-d:libsdsName=...` names another one.
 
 const
