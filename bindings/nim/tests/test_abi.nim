@@ -8,64 +8,25 @@ template inC(expression: string): int =
     var number {.importc: expression, header: "libsds.h", nodecl.}: clonglong
     int number
 
-template sizeInC(T: untyped): int =
-  inC("((long long)sizeof(" & astToStr(T) & "))")
-
-template offsetInC(T, member: untyped): int =
-  inC("((long long)offsetof(" & astToStr(T) & ", " & astToStr(member) & "))")
+template sameLayout(T: typedesc) =
+  check sizeof(T) == inC("((long long)sizeof(" & $T & "))")
+  var value: T
+  for name, field in value.fieldPairs:
+    checkpoint $T & "." & name
+    check cast[int](addr field) - cast[int](addr value) == inC("((long long)offsetof(" & $T & ", " & name & "))")
+    check sizeof(field) == inC("((long long)sizeof(((" & $T & " *)0)->" & name & "))")
 
 template valueInC(name: untyped): int =
   inC("((long long)" & astToStr(name) & ")")
 
 suite "abi":
   test "structs are laid out as in the header":
-    check sizeof(SdsDependency) == sizeInC(SdsDependency)
-    check offsetOf(SdsDependency, hint) == offsetInC(SdsDependency, hint)
-    check offsetOf(SdsDependency, hintLen) == offsetInC(SdsDependency, hintLen)
-    check offsetOf(SdsDependency, senderId) == offsetInC(SdsDependency, senderId)
-    check sizeof(SdsUnwrapped) == sizeInC(SdsUnwrapped)
-    check offsetOf(SdsUnwrapped, kind) == offsetInC(SdsUnwrapped, kind)
-    check offsetOf(SdsUnwrapped, content) == offsetInC(SdsUnwrapped, content)
-    check offsetOf(SdsUnwrapped, contentLen) == offsetInC(SdsUnwrapped, contentLen)
-    check offsetOf(SdsUnwrapped, channelId) == offsetInC(SdsUnwrapped, channelId)
-    check offsetOf(SdsUnwrapped, messageId) == offsetInC(SdsUnwrapped, messageId)
-    check offsetOf(SdsUnwrapped, senderId) == offsetInC(SdsUnwrapped, senderId)
-    check offsetOf(SdsUnwrapped, lamport) == offsetInC(SdsUnwrapped, lamport)
-    check offsetOf(SdsUnwrapped, duplicate) == offsetInC(SdsUnwrapped, duplicate)
-    check offsetOf(SdsUnwrapped, buffered) == offsetInC(SdsUnwrapped, buffered)
-    check offsetOf(SdsUnwrapped, missing) == offsetInC(SdsUnwrapped, missing)
-    check offsetOf(SdsUnwrapped, missingCount) == offsetInC(SdsUnwrapped, missingCount)
-    check sizeof(SdsEvent) == sizeInC(SdsEvent)
-    check offsetOf(SdsEvent, `type`) == inC("((long long)offsetof(SdsEvent, type))")
-    check offsetOf(SdsEvent, channelId) == offsetInC(SdsEvent, channelId)
-    check offsetOf(SdsEvent, messageId) == offsetInC(SdsEvent, messageId)
-    check offsetOf(SdsEvent, message) == offsetInC(SdsEvent, message)
-    check offsetOf(SdsEvent, messageLen) == offsetInC(SdsEvent, messageLen)
-    check offsetOf(SdsEvent, deps) == offsetInC(SdsEvent, deps)
-    check offsetOf(SdsEvent, depCount) == offsetInC(SdsEvent, depCount)
-    check offsetOf(SdsEvent, attempts) == offsetInC(SdsEvent, attempts)
-    check offsetOf(SdsEvent, channelIds) == offsetInC(SdsEvent, channelIds)
-    check offsetOf(SdsEvent, channelCount) == offsetInC(SdsEvent, channelCount)
-    check sizeof(SdsHistoryRecord) == sizeInC(SdsHistoryRecord)
-    check offsetOf(SdsHistoryRecord, lamport) == offsetInC(SdsHistoryRecord, lamport)
-    check offsetOf(SdsHistoryRecord, message) == offsetInC(SdsHistoryRecord, message)
-    check offsetOf(SdsHistoryRecord, messageLen) == offsetInC(SdsHistoryRecord, messageLen)
-    check sizeof(SdsPersistence) == sizeInC(SdsPersistence)
-    check offsetOf(SdsPersistence, saveChannelMeta) == offsetInC(SdsPersistence, saveChannelMeta)
-    check offsetOf(SdsPersistence, updateHistory) == offsetInC(SdsPersistence, updateHistory)
-    check offsetOf(SdsPersistence, loadChannel) == offsetInC(SdsPersistence, loadChannel)
-    check offsetOf(SdsPersistence, dropChannel) == offsetInC(SdsPersistence, dropChannel)
-    check offsetOf(SdsPersistence, setRetrievalHint) == offsetInC(SdsPersistence, setRetrievalHint)
-    check offsetOf(SdsPersistence, commit) == offsetInC(SdsPersistence, commit)
-    check sizeof(SdsOptions) == sizeInC(SdsOptions)
-    check offsetOf(SdsOptions, participantId) == offsetInC(SdsOptions, participantId)
-    check offsetOf(SdsOptions, configJson) == offsetInC(SdsOptions, configJson)
-    check offsetOf(SdsOptions, persistence) == offsetInC(SdsOptions, persistence)
-    check offsetOf(SdsOptions, persistenceUserData) == offsetInC(SdsOptions, persistenceUserData)
-    check offsetOf(SdsOptions, eventHandler) == offsetInC(SdsOptions, eventHandler)
-    check offsetOf(SdsOptions, eventUserData) == offsetInC(SdsOptions, eventUserData)
-    check offsetOf(SdsOptions, hintProvider) == offsetInC(SdsOptions, hintProvider)
-    check offsetOf(SdsOptions, hintUserData) == offsetInC(SdsOptions, hintUserData)
+    sameLayout SdsDependency
+    sameLayout SdsUnwrapped
+    sameLayout SdsEvent
+    sameLayout SdsHistoryRecord
+    sameLayout SdsPersistence
+    sameLayout SdsOptions
 
   test "constants have the values of the header":
     check int(SDS_HEADER_ABI_VERSION) == valueInC(SDS_ABI_VERSION)

@@ -31,6 +31,8 @@ const nameHere =
 const libsdsName* {.strdefine.} = nameHere
   ## The library that is loaded; `-d:libsdsName=...` names another one.
 
+const loaded = libsdsName & "" # the pragma of Nim 1.6 sees the default of a `strdefine` only
+
 const
   SDS_HEADER_VERSION* = "0.1.0"
     ## SDS_VERSION, which Nim takes for the name of the function SdsVersion.
@@ -155,7 +157,7 @@ type
     hintUserData*: pointer
 
 # What these functions call back into is Nim's and gcsafe; see the types above.
-{.push importc, cdecl, dynlib: libsdsName, gcsafe, raises: [].}
+{.push importc, cdecl, dynlib: loaded, gcsafe, raises: [].}
 
 # Versions, statuses, memory
 proc SdsVersion*(): cstring
