@@ -1,6 +1,7 @@
 use std::ffi::{c_char, c_void};
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr;
 use std::sync::Arc;
 use std::thread;
@@ -40,6 +41,10 @@ pub struct Manager {
 unsafe impl Send for Manager {}
 // SAFETY: as above.
 unsafe impl Sync for Manager {}
+
+// A panic resumes when the library has returned: it interrupts nothing.
+impl UnwindSafe for Manager {}
+impl RefUnwindSafe for Manager {}
 
 /// The end of the year 9999, the latest time that the library knows.
 const LATEST: i64 = 253_402_300_799_999;
