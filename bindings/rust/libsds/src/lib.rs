@@ -30,7 +30,7 @@
 //!
 //! # Threads
 //!
-//! Everything is `Send` and `Sync`, but for [`Options`], [`Loader`] and what a handler is lent.
+//! Everything is `Send` and `Sync`, but for [`Loader`], which is only `Send`.
 //!
 //! ```
 //! fn shared<T: Send + Sync>() {}
@@ -40,8 +40,8 @@
 //! shared::<libsds::Event<'static>>();
 //! shared::<libsds::Error>();
 //! shared::<libsds::Config>();
+//! shared::<libsds::Options>();
 //! fn sent<T: Send>() {}
-//! sent::<libsds::Options>();
 //! sent::<libsds::Loader<'static>>();
 //! ```
 //!

@@ -198,14 +198,14 @@ fn ids_are_any_text_with_nuls_too() {
     let (bob, heard) = participant("bob", Config::new());
     let channel = "\0 channel \u{1f41d}";
     let long = "ü".repeat(500);
-    alice.wrap(channel, "m\01", "lost").unwrap();
+    alice.wrap(channel, "m\u{0}1", "lost").unwrap();
     let message = bob.unwrap(alice.wrap(channel, &long, "two").unwrap()).unwrap();
     assert_eq!(message.channel_id(), channel);
     assert_eq!(message.message_id(), long);
     assert_eq!(message.sender_id(), "ali\0ce");
-    assert_eq!(message.missing()[0].message_id, "m\01");
+    assert_eq!(message.missing()[0].message_id, "m\u{0}1");
     assert_eq!(message.missing()[0].sender_id, "ali\0ce");
-    bob.mark_met(channel, ["m\01"]).unwrap();
+    bob.mark_met(channel, ["m\u{0}1"]).unwrap();
     assert_eq!(heard.delivered(), [long]);
     assert!(bob.inspect(channel).unwrap().contains("channel"));
     bob.drop_channel(channel).unwrap();
