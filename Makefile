@@ -24,14 +24,16 @@ DESTDIR    :=
 GO       := go
 CC       := gcc
 CXX      := g++
+OBJCOPY  := objcopy
 FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples docs test setup test-all matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist deb
+.PHONY: help lib demo examples docs test setup test-all matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist deb go-archive
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
+	@echo 'make go-archive  build/libsds-go.a, for programs with a Go runtime of their own'
 	@echo 'make demo      build, stage an installation, run examples/c/chat.c against it'
 	@echo 'make examples  build/native, the shortest complete host, and build/sqlite_store,'
 	@echo '               which keeps channels in SQLite (libsqlite3-dev)'
@@ -74,6 +76,8 @@ SOURCES := go.mod go.sum VERSION Makefile $(wildcard include/*) \
 
 lib: build/libsds.so build/libsds.a build/libsds.h
 
+go-archive: build/libsds-go.a
+
 build/$(SHARED): $(SOURCES)
 	$(GO_BUILD) -buildmode=c-shared -ldflags '$(LINK_SHARED)' -o $@ ./capi
 	@rm -f $(basename $@).h
@@ -91,6 +95,16 @@ build/libsds.a: $(SOURCES)
 # After the archive: the header that Go writes beside it bears the same name.
 build/libsds.h: include/libsds.h build/libsds.a
 	cp $< $@
+
+# The archive for programs that have a Go runtime, too: those of two collide by their names.
+# So all of it is linked into one object, in which only the functions of the header are
+# left global.
+build/libsds-go.a: build/libsds.a
+	$(LD) -r -d --whole-archive $< -o build/libsds-go.o
+	$(OBJCOPY) --wildcard --keep-global-symbol='Sds*' build/libsds-go.o
+	@rm -f $@
+	$(AR) rcD $@ build/libsds-go.o
+	@rm build/libsds-go.o
 
 build/libsds.pc: packaging/libsds.pc.in Makefile VERSION
 	@mkdir -p build
