@@ -20,11 +20,13 @@ void sdsGiveSignalsBack(void) {}
 #else
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 static const int taken[] = {SIGURG, SIGPIPE};
 static struct sigaction host[sizeof taken / sizeof taken[0]];
 static sigset_t hostMask;
+static atomic_int givenBack;
 
 /* The runtime's threads begin in its constructor and pass on the signal mask that
  * they find: everything is blocked meanwhile. Else a signal that the host has
@@ -45,12 +47,17 @@ __attribute__((constructor(101))) static void saveSignals(void)
  * the host may have set its own since. That comes back with SA_ONSTACK, the flag
  * that the runtime adds to every handler that it finds and leaves: the signal may
  * arrive while its thread is inside the library, on a stack that is too small for
- * a handler. */
+ * a handler.
+ *
+ * That is done once. Where the host is a Go program, its runtime starts after the
+ * constructors and beside ours, and has one handler for everything, too. */
 void sdsGiveSignalsBack(void)
 {
 	struct sigaction runtime, now;
 	size_t i;
 
+	if (atomic_load(&givenBack))
+		return;
 	sigaction(SIGSEGV, NULL, &runtime);
 	for (i = 0; i < sizeof taken / sizeof taken[0]; i++) {
 		sigaction(taken[i], NULL, &now);
@@ -59,6 +66,7 @@ void sdsGiveSignalsBack(void)
 		if (host[i].sa_handler != SIG_DFL && host[i].sa_handler != SIG_IGN)
 			host[i].sa_flags |= SA_ONSTACK;
 		sigaction(taken[i], &host[i], NULL);
+		atomic_store(&givenBack, 1);
 	}
 }
 
