@@ -29,7 +29,7 @@ FUZZTIME := 60s
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help lib demo examples docs test setup test-all matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist deb go-archive
+.PHONY: help lib demo examples docs test wheel setup test-all matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist deb go-archive
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
@@ -40,6 +40,7 @@ help:
 	@echo 'make docs      build/docs/html: the header as pages, with doxygen'
 	@echo 'make test      everything that must hold, in a few minutes'
 	@echo 'make matrix    rewrite tests/abi/matrix.md: every function in every misuse'
+	@echo 'make wheel     build/wheel: the Python package with the library in it'
 	@echo 'make setup     install what `make test-all` wants: languages, packagers, cross compilers'
 	@echo 'make test-all  make test with nothing left out, packages and other systems'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
@@ -211,6 +212,10 @@ test:
 
 matrix: build/hosts/plain/matrix
 	$< --table tests/abi/matrix.md
+
+# A Python package that carries the library.
+wheel: lib
+	$(MAKE) -C bindings/python wheel OUT='$(CURDIR)/build'
 
 # What the bindings, the packages and the builds for other systems want beside what
 # the tests want, and then all of it with nothing left out.
