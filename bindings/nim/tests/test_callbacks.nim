@@ -192,10 +192,10 @@ proc checkPeriodicTasks() =
         task()
         true)
 
-    proc pollFor(time: Duration) =
-      let ends = getTime() + time
-      while getTime() < ends:
-        if hasPendingOperations(): poll(20) else: return
+    template pollUntil(condition: bool) =
+      let ends = getTime() + initDuration(seconds = 60)
+      while not condition and hasPendingOperations() and getTime() < ends:
+        poll(20)
 
     let config = ReliabilityConfig.init(syncMessageInterval = ms(50))
 
@@ -203,11 +203,11 @@ proc checkPeriodicTasks() =
       let rm = manager("alice", config)
       let heard = keep rm
       check rm.startPeriodicTasks(byDispatcher).isOk and rm.startPeriodicTasks(byDispatcher).isOk
-      pollFor ms(400)
+      pollUntil heard.entries.len >= 4
       check heard.entries.len >= 4 and heard.entries[0 .. 1] == @["sync", "sync due in "]
       rm.cleanup()
       let before = heard.entries.len
-      pollFor ms(6000) # until no timer is left
+      pollUntil false # no timer is left
       check heard.entries.len == before and not hasPendingOperations()
       check rm.startPeriodicTasks(byDispatcher).error == reInvalidContext
 
@@ -216,15 +216,15 @@ proc checkPeriodicTasks() =
       raising rm
       rm.startPeriodicTasks(byDispatcher)
       expect CallbackDefect:
-        pollFor ms(1000)
+        pollUntil false
       expect CallbackDefect: # the tasks go on
-        pollFor ms(1000)
+        pollUntil false
       var taken = 0
       rm.raising(proc(error: ref Exception) = inc taken)
-      pollFor ms(300)
+      pollUntil taken >= 2
       check taken >= 2
       rm.cleanup()
-      pollFor ms(6000)
+      pollUntil false
 
     test "a setter of timers is needed":
       let rm = manager("alice")

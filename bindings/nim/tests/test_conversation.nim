@@ -57,7 +57,7 @@ proc log(peer: Peer): seq[string] =
 
 proc heal(net: Network, said: int) =
   ## Until everybody has everything.
-  let ends = getTime() + initDuration(seconds = 30)
+  let ends = getTime() + initDuration(seconds = 120)
   while getTime() < ends:
     var wait = ms(50)
     for peer in net.peers:
@@ -80,6 +80,9 @@ proc checkConversation() =
           name: name,
           net: net,
           config: ReliabilityConfig.init(
+            # A sync message cites all that was said at a time. So what is missing is asked for
+            # again, however long the machine sleeps; otherwise asking ends after repairTMax.
+            maxCausalHistory = 20,
             bloomFilterCapacity = 500, repairTMin = ms(0), repairTMax = ms(60), repairSweepInterval = ms(10),
             syncMessageInterval = ms(40), bufferSweepInterval = ms(1000), resendInterval = ms(2000),
             storePath = if name == "carol": folder / "carol.sds" else: "",

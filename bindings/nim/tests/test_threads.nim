@@ -99,7 +99,7 @@ proc checkThreads() =
         words: cstring
       check SdsOpen(addr options, addr ctx, addr words) == SDS_OK
       check SdsStart(ctx, addr words) == SDS_OK
-      for _ in 0 ..< 500:
+      for _ in 0 ..< 6000:
         if events.load > 20: break
         sleep 10
       check events.load > 20
