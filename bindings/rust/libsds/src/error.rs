@@ -50,7 +50,7 @@ impl Error {
     }
 
     pub(crate) fn invalid_argument(what: &str) -> Self {
-        Error::new(sys::SDS_ERR_INVALID_ARGUMENT, format!("libsds error: invalid argument: {what}"))
+        Error::new(sys::SDS_ERR_INVALID_ARGUMENT, format!("libsds error: {what}"))
     }
 
     /// The result of a function that has no text to give, or that gave `text`, which is freed.

@@ -249,7 +249,7 @@ fn errors_have_a_kind_and_the_words_of_the_library() {
     assert_eq!((large.kind(), large.status()), (ErrorKind::MessageTooLarge, 15));
     assert_eq!(
         large.to_string(),
-        "libsds error: channel \"c\": message too large: content is too large: 5 bytes, more than \
+        "libsds error: content is too large: 5 bytes, more than \
          maxContentBytes (4)"
     );
     let _: Box<dyn std::error::Error + Send + Sync> = large.into();
@@ -390,7 +390,7 @@ fn a_bad_configuration_names_key_value_and_what_it_takes() {
     };
     assert_eq!(
         words(sds::Options::new().config(Config::new().max_message_history(0))),
-        "libsds error: invalid argument: config: \"maxMessageHistory\" takes a whole number from 1 to \
+        "libsds error: config: \"maxMessageHistory\" takes a whole number from 1 to \
          10000000, not 0"
     );
     let infinite = Config::new().bloom_filter_error_rate(f64::INFINITY);
