@@ -242,12 +242,12 @@
  *   | bloomFilterCapacity        | 10000      | ids that the filter in each message covers  |
  *   | bloomFilterErrorRate       | 0.001      | its share of false positives when full      |
  *   | maxMessageHistory          | 1000       | messages that the log of a channel keeps    |
- *   | maxCausalHistory           | 10         | messages that each message cites            |
+ *   | maxCausalHistory           | 10         | messages that each message cites: it waits for these, not for older ones |
  *   | resendIntervalMs           | 60000      | unacknowledged for so long: sent again      |
  *   | maxResendAttempts          | 5          | and given up after so many times            |
  *   | syncMessageIntervalMs      | 30000      | between SDS_EVENT_PERIODIC_SYNC events      |
  *   | bufferSweepIntervalMs      | 60000      | between looks for what to resend or give up |
- *   | repairTMinMs, repairTMaxMs | 30000, 300000 | range of the delay before asking for repair |
+ *   | repairTMinMs, repairTMaxMs | 30000, 300000 | range of the delay before asking for repair; asking ends the latter after it was first due |
  *   | numResponseGroups          | 1          | groups that share the work of answering     |
  *   | maxRepairRequests          | 3          | repairs that one message asks for           |
  *   | repairSweepIntervalMs      | 5000       | between looks for what to answer            |
