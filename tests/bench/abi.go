@@ -21,13 +21,8 @@ func abiRows(yard *yardsticks) []row {
 	defer func() { must(os.RemoveAll(folder)) }()
 	library, err := filepath.Abs("build")
 	must(err)
-	compile := func(name string, flags ...string) string {
-		program := filepath.Join(folder, name)
-		run("gcc", append([]string{"-std=c11", "-D_DEFAULT_SOURCE", "-O2", "-Iinclude", "tests/bench/c/" + name + ".c", "-o", program}, flags...)...)
-		return program
-	}
-	linked := []string{"-L" + library, "-lsds", "-pthread", "-Wl,-rpath," + library}
-	replaced, native, loader := compile("abi", linked...), compile("native", linked...), compile("load", "-ldl")
+	replaced, native := compileAgainst(library, folder, "abi"), compileAgainst(library, folder, "native")
+	loader := compile(folder, "load", "-ldl")
 
 	figures := figuresOf(func() string { return run(replaced) }, 1)
 	maps.Copy(figures, figuresOf(func() string { return run(loader, filepath.Join(library, "libsds.so")) }, 15))
@@ -64,6 +59,18 @@ func abiRows(yard *yardsticks) []row {
 		{what: "loading the library", value: figures["load"] / 1e6, unit: "ms", target: 5},
 		{what: "  and what it adds to memory", value: figures["resident"] / 1e6, unit: "MB", target: 5},
 	}...)
+}
+
+// compile makes a program of tests/bench/c in folder.
+func compile(folder, name string, flags ...string) string {
+	program := filepath.Join(folder, name)
+	run("gcc", append([]string{"-std=c11", "-D_DEFAULT_SOURCE", "-O2", "-Iinclude", "tests/bench/c/" + name + ".c", "-o", program}, flags...)...)
+	return program
+}
+
+// compileAgainst makes one that the library in its folder is linked with.
+func compileAgainst(library, folder, name string) string {
+	return compile(folder, name, "-L"+library, "-lsds", "-pthread", "-Wl,-rpath,"+library)
 }
 
 // besideCore adds to what the native program printed what the core takes for the

@@ -48,6 +48,7 @@ type section struct {
 var sections = []section{
 	{"core", coreRows},
 	{"abi", func(_ *conversation, yard *yardsticks) []row { return abiRows(yard) }},
+	{"bindings", func(*conversation, *yardsticks) []row { return bindingRows() }},
 	{"growth", func(*conversation, *yardsticks) []row { return growthRows() }},
 	{"snapshot", func(*conversation, *yardsticks) []row { return snapshotRows() }},
 	{"store", func(*conversation, *yardsticks) []row { return storeRows() }},
@@ -56,7 +57,7 @@ var sections = []section{
 
 func main() {
 	flag.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: bench [SECTION...]\nMeasures what the library costs, all of it or only: core abi growth snapshot store memory")
+		fmt.Fprintln(os.Stderr, "usage: bench [SECTION...]\nMeasures what the library costs, all of it or only: core abi bindings growth snapshot store memory")
 	}
 	flag.Parse()
 	for _, name := range flag.Args() {
@@ -120,5 +121,7 @@ func print(rows []row) {
 		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\t%s\t%s\n", r.what, r.value, r.unit, ratio, target, allocations, verdict)
 	}
 	must(w.Flush())
-	fmt.Printf("%d of %d targets met\n", met, targets)
+	if targets > 0 {
+		fmt.Printf("%d of %d targets met\n", met, targets)
+	}
 }
