@@ -62,6 +62,9 @@ func newUnwrapped(u *core.Unwrapped) *C.SdsUnwrapped {
 type eventMemory struct {
 	block unsafe.Pointer // nil: none
 	size  int
+	// instead has the memory where malloc had none: an event must not get lost,
+	// and without memory of its own this runtime could not go on anyway.
+	instead []uint64 // aligned for pointers
 }
 
 // leastMemory has room for most events.
@@ -71,21 +74,24 @@ const leastMemory = 1 << 10
 func (m *eventMemory) take(tables, size int) (unsafe.Pointer, cblock.Room) {
 	if tables+size > m.size {
 		m.free()
-		if m.block, _ = newBlock(0, max(tables+size, leastMemory)); m.block == nil {
-			return nil, nil
-		}
 		m.size = max(tables+size, leastMemory)
+		if m.block, _ = newBlock(0, m.size); m.block == nil {
+			m.instead = make([]uint64, (m.size+7)/8)
+			m.block = unsafe.Pointer(&m.instead[0])
+		}
 	}
 	clear(unsafe.Slice((*byte)(m.block), tables))
 	return m.block, cblock.NewRoom(m.block, tables, size)
 }
 
 func (m *eventMemory) free() {
-	C.free(m.block)
+	if m.instead == nil {
+		C.free(m.block)
+	}
 	*m = eventMemory{}
 }
 
-// newEvent returns an event for the host, in memory; nil where there is none.
+// newEvent returns an event for the host, in memory.
 func newEvent(e *core.Event, memory *eventMemory) *C.SdsEvent {
 	message := e.Message
 	if e.Type == core.MessageReady {
@@ -98,9 +104,6 @@ func newEvent(e *core.Event, memory *eventMemory) *C.SdsEvent {
 		size += nameSize(id)
 	}
 	block, room := memory.take(tables, size)
-	if block == nil {
-		return nil
-	}
 	event := (*C.SdsEvent)(block)
 	*event = C.SdsEvent{
 		size: C.uint32_t(eventSize), _type: C.uint32_t(e.Type),

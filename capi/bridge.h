@@ -76,8 +76,10 @@ int64_t sdsSweepRetained(void);
  * and they were not given back yet. */
 void sdsGiveSignalsBack(void);
 
-/* Keeps the address of a context reachable from C, so that leak checkers see
- * that it is not lost. */
-void sdsRemember(void *context);
+/* Keeps the address of a context reachable from C, so that leak checkers see that it is
+ * not lost. The room for that is asked for before: NULL without memory. */
+typedef struct SdsRemembered SdsRemembered;
+SdsRemembered *sdsRoomToRemember(void);
+void sdsRemember(SdsRemembered *room, void *address);
 
 #endif

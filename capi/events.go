@@ -72,19 +72,13 @@ func (c *call) deliverStruct(event *core.Event) {
 	memory := c.spare
 	c.spare = eventMemory{} // the handler may make calls that deliver events, too
 	defer c.putBack(&memory)
-	view := newEvent(event, &memory)
-	if view == nil {
-		logger.Error("there is no memory for an event, which is lost", "operation", "announce",
-			"event", event.Type.String(), "channel", event.ChannelID, "message", event.MessageID)
-		return
-	}
-	C.sdsHandle(c.handler, view, c.token())
+	C.sdsHandle(c.handler, newEvent(event, &memory), c.token())
 }
 
 // putBack keeps memory for the next event, unless it is large, there is some
 // already, or there will be no next event.
 func (c *call) putBack(memory *eventMemory) {
-	if c.spare.block != nil || memory.size > mostKept || c.operation.Ended() {
+	if c.spare.block != nil || memory.instead != nil || memory.size > mostKept || c.operation.Ended() {
 		memory.free()
 		return
 	}

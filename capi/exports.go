@@ -26,10 +26,14 @@ const mostMarked = 1_000_000
 func sdsGoOpen(participantID, config C.SdsText, reply C.SdsReply) (address unsafe.Pointer) {
 	if err := containing(func() error {
 		c, err := open(stringOf(participantID), stringOf(config))
-		if err == nil {
-			address = newHandle(c)
+		if err != nil {
+			return err
 		}
-		return err
+		if address = newHandle(c); address == nil {
+			c.manager.Close()
+			return core.ErrOutOfMemory
+		}
+		return nil
 	}); err != nil {
 		give(reply, wrong(reason(err)), reply.inside)
 		return nil

@@ -43,11 +43,18 @@ var issued = struct {
 	handles map[uintptr]*handle
 }{handles: map[uintptr]*handle{}}
 
+// newHandle returns the address that names a context; nil without memory.
 func newHandle(c *context) unsafe.Pointer {
+	// go-pointer cannot say that there is no memory: its byte ends the process then.
+	// Where there was room for this, there will be for a byte.
+	room := C.sdsRoomToRemember()
+	if room == nil {
+		return nil
+	}
 	h := &handle{}
 	h.context.Store(c)
 	address := pointer.Save(h)
-	C.sdsRemember(address)
+	C.sdsRemember(room, address)
 	issued.Lock()
 	defer issued.Unlock()
 	issued.handles[uintptr(address)] = h

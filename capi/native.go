@@ -30,7 +30,12 @@ func sdsGoOpenNative(options C.SdsOptionsRead, ctx *C.uintptr_t, explanation **C
 			c.manager.Close()
 			return err
 		}
-		*ctx = C.uintptr_t(uintptr(newHandle(c)))
+		address := newHandle(c)
+		if address == nil {
+			c.manager.Close()
+			return core.ErrOutOfMemory
+		}
+		*ctx = C.uintptr_t(uintptr(address))
 		return nil
 	})
 	return outcome(err, explanation)
@@ -217,11 +222,10 @@ const afterward = 16
 // from the payloads before.
 func (c *call) send(output C.SdsBytes, contentLen int, wrap func(dst []byte) ([]byte, error)) error {
 	size := contentLen + int(c.overhead.Load()) + spare
-	block := C.malloc(C.size_t(size))
+	block, room := newBlock(0, size)
 	if block == nil {
 		return fmt.Errorf("%w: for a payload of some %d bytes", core.ErrOutOfMemory, size)
 	}
-	room := unsafe.Slice((*byte)(block), size)
 	payload, err := wrap(room[:0])
 	if err != nil {
 		C.free(block)
@@ -241,11 +245,11 @@ func (c *call) send(output C.SdsBytes, contentLen int, wrap func(dst []byte) ([]
 // guess is in memory of the core's, and one that is much smaller wastes it.
 func moved(block unsafe.Pointer, payload []byte) (unsafe.Pointer, error) {
 	defer C.free(block)
-	fitting := C.malloc(C.size_t(len(payload)))
+	fitting, room := newBlock(0, len(payload))
 	if fitting == nil {
 		return nil, fmt.Errorf("%w: for a payload of %d bytes", core.ErrOutOfMemory, len(payload))
 	}
-	copy(unsafe.Slice((*byte)(fitting), len(payload)), payload)
+	copy(room, payload)
 	return fitting, nil
 }
 

@@ -153,23 +153,3 @@ int64_t sdsSweepRetained(void)
 #endif
 	return wait;
 }
-
-typedef struct Remembered {
-	struct Remembered *next;
-	void *context;
-} Remembered;
-
-static Remembered *remembered;
-
-void sdsRemember(void *context)
-{
-	Remembered *entry = malloc(sizeof(Remembered));
-
-	if (entry == NULL)
-		return; /* it only serves leak checkers */
-	entry->context = context;
-	pthread_mutex_lock(&lock);
-	entry->next = remembered;
-	remembered = entry;
-	pthread_mutex_unlock(&lock);
-}

@@ -148,7 +148,8 @@
  * SdsStatusString names it. Where it has a parameter `error`, which may be NULL, that
  * receives NULL or a text in UTF-8 for people, which says what was wrong with which
  * argument, channel or key, to be freed with SdsFree. The texts begin with
- * "libsds error: "; their wording may change, the numbers of the statuses never do.
+ * "libsds error: "; their wording may change, the numbers of the statuses never do. Where
+ * there is no memory for a text, it is NULL.
  *
  *   | status                    | meaning                                              |
  *   |---------------------------|------------------------------------------------------|
@@ -640,7 +641,8 @@ typedef struct {
  *                and what it takes.
  * @return SDS_OK; SDS_ERR_INVALID_ARGUMENT, also when there are both procedures and a
  *         storePath; SDS_ERR_PERSISTENCE when the file of storePath cannot be opened, in
- *         use by another context for example; SDS_ERR_FORKED; SDS_ERR_INTERNAL.
+ *         use by another context for example; SDS_ERR_OUT_OF_MEMORY; SDS_ERR_FORKED;
+ *         SDS_ERR_INTERNAL.
  * @since 0.1.0
  */
 int SdsOpen(const SdsOptions *options, void **ctx, char **error);
