@@ -26,6 +26,7 @@ CC       := gcc
 CXX      := g++
 OBJCOPY  := objcopy
 FUZZTIME := 60s
+MINUTES  := 30
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -44,6 +45,8 @@ help:
 	@echo 'make setup     install what `make test-all` wants: languages, packagers, cross compilers'
 	@echo 'make test-all  make test with nothing left out, packages and other systems'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
+	@echo 'make soak      memory, threads, descriptors and messages over a long run, MINUTES=$(MINUTES);'
+	@echo '               its samples go to build/soak/samples.csv'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
@@ -310,3 +313,15 @@ build/race/libsds.a: $(SOURCES)
 build/hosts/race/%: tests/capi/%.c $(HOST_HEADERS) build/race/libsds.a
 	@mkdir -p $(@D)
 	$(HOST_CC) -no-pie $< build/race/libsds.a -o $@ -lm
+
+# ---- a long run ----------------------------------------------------------------
+
+SOAK := $(wildcard tests/soak/*.c)
+
+.PHONY: soak
+soak: build/soak/soak
+	$< -o build/soak/samples.csv $(MINUTES)
+
+build/soak/soak: $(SOAK) $(wildcard tests/soak/*.h) include/libsds.h build/libsds.so
+	@mkdir -p $(@D)
+	$(HOST_CC) $(SOAK) -o $@ -Lbuild -lsds -lm '-Wl,-rpath,$(CURDIR)/build'
