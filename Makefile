@@ -259,7 +259,15 @@ HOSTS        := $(patsubst tests/capi/%.c,%,$(wildcard tests/capi/*.c))
 HOST_HEADERS := $(wildcard tests/capi/*.h) include/libsds.h
 HOST_CC      := $(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Werror -O1 -g -Iinclude -pthread
 # Only the hosts that name a function of the library are to load it at their start.
-HOST_LINK    := -Wl,--as-needed -lsds -ldl
+HOST_LINK    := -Wl,--as-needed -lsds -ldl -lstdc++
+
+# What these do in C++.
+build/hosts/plain/leaving build/hosts/plain/exits build/hosts/valgrind/leaving build/hosts/valgrind/exits \
+build/hosts/asan/leaving build/hosts/asan/exits: build/hosts/cplusplus.o
+
+build/hosts/cplusplus.o: tests/capi/cplusplus.cpp tests/capi/cplusplus.h
+	@mkdir -p $(@D)
+	$(CXX) -std=c++11 -Wall -Wextra -pedantic -Werror -O1 -g -fPIE -c $< -o $@
 
 hosts: $(addprefix build/hosts/plain/,$(HOSTS)) build/hosts/plain/gohost
 hosts-valgrind: $(addprefix build/hosts/valgrind/,$(HOSTS))
@@ -268,7 +276,7 @@ hosts-race: $(addprefix build/hosts/race/,order reentrant threads lifecycle pers
 
 build/hosts/plain/%: tests/capi/%.c $(HOST_HEADERS) build/libsds.so
 	@mkdir -p $(@D)
-	$(HOST_CC) $< -o $@ -Lbuild $(HOST_LINK) '-Wl,-rpath,$(CURDIR)/build'
+	$(HOST_CC) $< $(filter %.o,$^) -o $@ -Lbuild $(HOST_LINK) '-Wl,-rpath,$(CURDIR)/build'
 
 build/hosts/plain/gohost: $(wildcard tests/capi/gohost/*.go) include/libsds.h go.mod
 	@mkdir -p $(@D)
@@ -282,7 +290,7 @@ build/valgrind/$(SONAME): $(SOURCES)
 
 build/hosts/valgrind/%: tests/capi/%.c $(HOST_HEADERS) build/valgrind/$(SONAME)
 	@mkdir -p $(@D)
-	$(HOST_CC) $< -o $@ -Lbuild/valgrind $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/valgrind
+	$(HOST_CC) $< $(filter %.o,$^) -o $@ -Lbuild/valgrind $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/valgrind
 
 build/asan/$(SONAME): $(SOURCES)
 	$(GO_BUILD) -asan -buildmode=c-shared -ldflags '$(LINK_SHARED)' -o $@ ./capi
@@ -291,7 +299,7 @@ build/asan/$(SONAME): $(SOURCES)
 
 build/hosts/asan/%: tests/capi/%.c $(HOST_HEADERS) build/asan/$(SONAME)
 	@mkdir -p $(@D)
-	$(HOST_CC) -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/asan
+	$(HOST_CC) -fsanitize=address -fno-omit-frame-pointer $< $(filter %.o,$^) -o $@ -Lbuild/asan $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/asan
 
 examples-asan: build/asan/native build/asan/native-cxx build/asan/sqlite_store
 

@@ -2,7 +2,9 @@
  *
  * They are C functions, so that the compiler compares them with the header, and
  * so that what must not enter the Go runtime is refused before it: calls of a
- * forked child, and calls from inside a hint provider or a persistence procedure. */
+ * forked child, calls from inside a hint provider or a persistence procedure, and
+ * those of a thread that has left a callback without returning from it. */
+#define _GNU_SOURCE /* pthread_getattr_np */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +18,9 @@
 #define LONGEST_STRING (((size_t)1 << 30) + 1)
 
 static const char *const forkedText = "libsds error: used in a forked child process";
+static const char *const leftText = "libsds error: a callback on this thread never returned: it was left by longjmp()";
 
 static volatile int forked;
-static _Thread_local uint64_t insideOperation;
 
 #ifndef _WIN32 /* which has no fork() */
 static void afterFork(void) { forked = 1; }
@@ -31,20 +33,18 @@ __attribute__((constructor)) static void watchFork(void)
 
 void sdsInvoke(SdsReply reply, int status, const char *text, size_t size, uint64_t operation)
 {
-	uint64_t outer = insideOperation;
+	SdsInside outer = sdsEnter(NULL, operation);
 
-	insideOperation = operation;
 	((SdsCallBack)reply.function)(status, text, size, (void *)reply.userData);
-	insideOperation = outer;
+	sdsInside = outer;
 }
 
 char *sdsAskHint(SdsReply provider, const char *id, size_t *size)
 {
-	const char *outer = sdsInside;
+	SdsInside outer = sdsEnter("libsds error: called from inside a retrieval hint provider", 0);
 	char *hint = NULL;
 
 	*size = 0;
-	sdsInside = "libsds error: called from inside a retrieval hint provider";
 	((SdsRetrievalHintProvider)provider.function)(id, &hint, size, (void *)provider.userData);
 	sdsInside = outer;
 	return hint;
@@ -52,26 +52,51 @@ char *sdsAskHint(SdsReply provider, const char *id, size_t *size)
 
 void sdsHandle(SdsReply handler, const SdsEvent *event, uint64_t operation)
 {
-	uint64_t outer = insideOperation;
+	SdsInside outer = sdsEnter(NULL, operation);
 
-	insideOperation = operation;
 	((SdsEventHandler)handler.function)(event, (void *)handler.userData);
-	insideOperation = outer;
+	sdsInside = outer;
 }
 
 void sdsLog(SdsReply handler, int level, const char *line, size_t size)
 {
-	const char *outer = sdsInside;
+	SdsInside outer = sdsEnter("libsds error: called from inside a log handler", 0);
 
-	sdsInside = "libsds error: called from inside a log handler";
 	((SdsLogHandler)handler.function)(level, line, size, (void *)handler.userData);
 	sdsInside = outer;
+}
+
+/* Whether a callback of this thread was left in another way than by returning: then
+ * its frames in the library are lost, and with them what they had locked. Those who
+ * call from inside a callback are further down the stack than it was called from. A
+ * host may have several stacks for a thread, between which this says nothing. */
+static int leftWithoutReturning(void)
+{
+#ifdef __linux__
+	static _Thread_local int left;
+	const char *here = __builtin_frame_address(0);
+	pthread_attr_t attributes;
+	void *lowest;
+	size_t size;
+	int found;
+
+	if (left || sdsInside.frame == NULL || here < sdsInside.frame || pthread_getattr_np(pthread_self(), &attributes) != 0)
+		return left;
+	found = pthread_attr_getstack(&attributes, &lowest, &size) == 0;
+	pthread_attr_destroy(&attributes);
+	left = found && sdsInside.frame >= (const char *)lowest && here < (const char *)lowest + size;
+	return left;
+#else
+	return 0;
+#endif
 }
 
 /* Why a call cannot be let in, or NULL. */
 static const char *refusal(void)
 {
-	return forked ? forkedText : sdsInside;
+	if (forked)
+		return forkedText;
+	return leftWithoutReturning() ? leftText : sdsInside.refusal;
 }
 
 /* Whether a call is over before it began, and then with which status. */
@@ -142,7 +167,7 @@ static void *pointerTo(const void *data, size_t size) { return size == 0 ? NULL 
 
 static SdsReply replyOf(uintptr_t function, void *userData)
 {
-	SdsReply reply = {function, (uintptr_t)userData, insideOperation};
+	SdsReply reply = {function, (uintptr_t)userData, sdsInside.operation};
 
 	return reply;
 }
@@ -344,7 +369,7 @@ int SdsClose(void *ctx)
 {
 	int status;
 
-	return isRefused(NULL, NULL, &status) ? status : sdsGoClose((uintptr_t)ctx, insideOperation);
+	return isRefused(NULL, NULL, &status) ? status : sdsGoClose((uintptr_t)ctx, sdsInside.operation);
 }
 
 int SdsSetEventHandler(void *ctx, SdsEventHandler handler, void *userData)
@@ -365,7 +390,7 @@ int SdsWrap(void *ctx, const char *channelId, const char *messageId, const void 
 	if (isRefused(clearBytes(output), error, &status))
 		return status;
 	return sdsGoWrapNative((uintptr_t)ctx, textOf(channelId), textOf(messageId), pointerTo(content, contentLen),
-			       contentLen, output, insideOperation, error);
+			       contentLen, output, sdsInside.operation, error);
 }
 
 int SdsWrapSync(void *ctx, const char *channelId, uint8_t **message, size_t *messageLen, char **error)
@@ -375,7 +400,7 @@ int SdsWrapSync(void *ctx, const char *channelId, uint8_t **message, size_t *mes
 
 	if (isRefused(clearBytes(output), error, &status))
 		return status;
-	return sdsGoWrapSync((uintptr_t)ctx, textOf(channelId), output, insideOperation, error);
+	return sdsGoWrapSync((uintptr_t)ctx, textOf(channelId), output, sdsInside.operation, error);
 }
 
 int SdsWrapEphemeral(void *ctx, const char *channelId, const char *messageId, const void *content, size_t contentLen,
@@ -387,7 +412,7 @@ int SdsWrapEphemeral(void *ctx, const char *channelId, const char *messageId, co
 	if (isRefused(clearBytes(output), error, &status))
 		return status;
 	return sdsGoWrapEphemeral((uintptr_t)ctx, textOf(channelId), textOf(messageId), pointerTo(content, contentLen),
-				  contentLen, output, insideOperation, error);
+				  contentLen, output, sdsInside.operation, error);
 }
 
 int SdsUnwrap(void *ctx, const void *message, size_t messageLen, SdsUnwrapped **result, char **error)
@@ -396,7 +421,7 @@ int SdsUnwrap(void *ctx, const void *message, size_t messageLen, SdsUnwrapped **
 
 	if (isRefused(clearPointer(result, "libsds error: the output result is NULL"), error, &status))
 		return status;
-	return sdsGoUnwrapNative((uintptr_t)ctx, pointerTo(message, messageLen), messageLen, result, insideOperation,
+	return sdsGoUnwrapNative((uintptr_t)ctx, pointerTo(message, messageLen), messageLen, result, sdsInside.operation,
 				 error);
 }
 
@@ -407,7 +432,7 @@ int SdsMarkMet(void *ctx, const char *channelId, const char *const *messageIds, 
 	if (isRefused(NULL, error, &status))
 		return status;
 	return sdsGoMarkMetNative((uintptr_t)ctx, textOf(channelId), pointerTo(messageIds, count), count,
-				  insideOperation, error);
+				  sdsInside.operation, error);
 }
 
 int SdsEnsureChannel(void *ctx, const char *channelId, char **error)
@@ -416,7 +441,7 @@ int SdsEnsureChannel(void *ctx, const char *channelId, char **error)
 
 	if (isRefused(NULL, error, &status))
 		return status;
-	return sdsGoEnsureChannel((uintptr_t)ctx, textOf(channelId), insideOperation, error);
+	return sdsGoEnsureChannel((uintptr_t)ctx, textOf(channelId), sdsInside.operation, error);
 }
 
 int SdsDropChannel(void *ctx, const char *channelId, char **error)
@@ -425,7 +450,7 @@ int SdsDropChannel(void *ctx, const char *channelId, char **error)
 
 	if (isRefused(NULL, error, &status))
 		return status;
-	return sdsGoDropChannel((uintptr_t)ctx, textOf(channelId), insideOperation, error);
+	return sdsGoDropChannel((uintptr_t)ctx, textOf(channelId), sdsInside.operation, error);
 }
 
 int SdsReset(void *ctx, char **error)
@@ -434,7 +459,7 @@ int SdsReset(void *ctx, char **error)
 
 	if (isRefused(NULL, error, &status))
 		return status;
-	return sdsGoResetNative((uintptr_t)ctx, insideOperation, error);
+	return sdsGoResetNative((uintptr_t)ctx, sdsInside.operation, error);
 }
 
 int SdsStart(void *ctx, char **error)
@@ -443,7 +468,7 @@ int SdsStart(void *ctx, char **error)
 
 	if (isRefused(NULL, error, &status))
 		return status;
-	return sdsGoStartNative((uintptr_t)ctx, insideOperation, error);
+	return sdsGoStartNative((uintptr_t)ctx, sdsInside.operation, error);
 }
 
 int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error)
@@ -452,7 +477,7 @@ int SdsTick(void *ctx, int64_t nowUnixMs, int64_t *nextUnixMs, char **error)
 	int status;
 
 	if (!isRefused(NULL, error, &status))
-		status = sdsGoTick((uintptr_t)ctx, nowUnixMs, &next, insideOperation, error);
+		status = sdsGoTick((uintptr_t)ctx, nowUnixMs, &next, sdsInside.operation, error);
 	if (nextUnixMs != NULL)
 		*nextUnixMs = next;
 	return status;
@@ -466,7 +491,7 @@ int SdsChannels(void *ctx, char **json, char **error)
 
 	if (isRefused(clearPointer(json, noJson), error, &status))
 		return status;
-	return sdsGoChannels((uintptr_t)ctx, json, insideOperation, error);
+	return sdsGoChannels((uintptr_t)ctx, json, sdsInside.operation, error);
 }
 
 int SdsInspect(void *ctx, const char *channelId, char **json, char **error)
@@ -475,7 +500,7 @@ int SdsInspect(void *ctx, const char *channelId, char **json, char **error)
 
 	if (isRefused(clearPointer(json, noJson), error, &status))
 		return status;
-	return sdsGoInspect((uintptr_t)ctx, textOf(channelId), json, insideOperation, error);
+	return sdsGoInspect((uintptr_t)ctx, textOf(channelId), json, sdsInside.operation, error);
 }
 
 int SdsStats(void *ctx, char **json, char **error)
@@ -484,7 +509,7 @@ int SdsStats(void *ctx, char **json, char **error)
 
 	if (isRefused(clearPointer(json, noJson), error, &status))
 		return status;
-	return sdsGoStats((uintptr_t)ctx, json, insideOperation, error);
+	return sdsGoStats((uintptr_t)ctx, json, sdsInside.operation, error);
 }
 
 int SdsSetLogHandler(SdsLogHandler handler, int level, void *userData)
@@ -502,7 +527,7 @@ int SdsSetPersistence(void *ctx, const SdsPersistence *persistence, void *userDa
 
 	if (isRefused(NULL, error, &status))
 		return status;
-	return sdsGoSetPersistence((uintptr_t)ctx, (void *)(uintptr_t)persistence, (uintptr_t)userData, insideOperation,
+	return sdsGoSetPersistence((uintptr_t)ctx, (void *)(uintptr_t)persistence, (uintptr_t)userData, sdsInside.operation,
 				   error);
 }
 

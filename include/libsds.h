@@ -66,7 +66,13 @@
  * retrieval hint provider". Nothing deadlocks.
  *
  * Callbacks, handlers, providers and procedures must return: they must not throw C++
- * exceptions, longjmp or end their thread.
+ * exceptions, longjmp or end their thread. An exception that leaves one ends the process
+ * at once, with std::terminate(), whatever catches it further out. A thread that has left
+ * one with longjmp() is refused from its next call on ("libsds error: a callback on this
+ * thread never returned"), unless that comes from further down the stack than the callback
+ * was, which looks like a call from inside it. Other threads may wait for ever for what
+ * was left, as they do for a thread that has ended inside a callback. Where the jump goes to
+ * a callback further out, the process ends when that one returns.
  *
  * @section memory Memory
  * What the host passes is read during the call and copied where it is kept: contents,
@@ -153,7 +159,7 @@
  *
  *   | status                    | meaning                                              |
  *   |---------------------------|------------------------------------------------------|
- *   | SDS_ERR_INVALID_ARGUMENT  | an argument or a key of the configuration, or a call at a wrong moment: from inside a procedure, SdsTick after SdsStart, a channel that is not in memory |
+ *   | SDS_ERR_INVALID_ARGUMENT  | an argument or a key of the configuration, or a call at a wrong moment: from inside a procedure, after a longjmp() out of a callback, SdsTick after SdsStart, a channel that is not in memory |
  *   | SDS_ERR_OUT_OF_MEMORY     | no memory for the result; the operation may have taken effect |
  *   | SDS_ERR_INTERNAL          | a defect of the library                              |
  *   | SDS_ERR_SERIALIZATION     | frozen; does not occur                               |

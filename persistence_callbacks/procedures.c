@@ -4,7 +4,7 @@
 
 #include "procedures.h"
 
-_Thread_local const char *sdsInside;
+_Thread_local SdsInside sdsInside;
 
 char sdsCalls[SDS_CALLS];
 
@@ -36,12 +36,9 @@ void *sdsAllocateBlock(size_t tables, size_t size)
 	return block == NULL ? NULL : memset(block, 0, tables);
 }
 
-static const char *enter(void)
+static inline __attribute__((always_inline)) SdsInside enter(void)
 {
-	const char *outer = sdsInside;
-
-	sdsInside = "libsds error: called from inside a persistence procedure";
-	return outer;
+	return sdsEnter("libsds error: called from inside a persistence procedure", 0);
 }
 
 /* The type of a procedure: one by one, since those of SdsPersistence have no names. */
@@ -56,7 +53,7 @@ typedef int (*Commit)(SdsCall *, const char *, const uint8_t *, size_t, const Sd
 int sdsSaveChannelMeta(const SdsProcedures *host, uintptr_t call, const char *channelId, const uint8_t *meta,
 		       size_t metaLen)
 {
-	const char *outer = enter();
+	SdsInside outer = enter();
 	int returned = ((SaveChannelMeta)host->saveChannelMeta)((SdsCall *)call, channelId, meta, metaLen,
 								(void *)host->userData);
 
@@ -66,7 +63,7 @@ int sdsSaveChannelMeta(const SdsProcedures *host, uintptr_t call, const char *ch
 
 int sdsUpdateHistory(const SdsProcedures *host, uintptr_t call, const char *channelId, SdsHistory history)
 {
-	const char *outer = enter();
+	SdsInside outer = enter();
 	int returned = ((UpdateHistory)host->updateHistory)((SdsCall *)call, channelId, history.append, history.appendCount,
 							    history.evict, history.evictCount, (void *)host->userData);
 
@@ -76,7 +73,7 @@ int sdsUpdateHistory(const SdsProcedures *host, uintptr_t call, const char *chan
 
 int sdsLoadChannel(const SdsProcedures *host, uintptr_t call, const char *channelId)
 {
-	const char *outer = enter();
+	SdsInside outer = enter();
 	int returned = ((OnChannel)host->loadChannel)((SdsCall *)call, channelId, (void *)host->userData);
 
 	sdsInside = outer;
@@ -85,7 +82,7 @@ int sdsLoadChannel(const SdsProcedures *host, uintptr_t call, const char *channe
 
 int sdsDropChannel(const SdsProcedures *host, uintptr_t call, const char *channelId)
 {
-	const char *outer = enter();
+	SdsInside outer = enter();
 	int returned = ((OnChannel)host->dropChannel)((SdsCall *)call, channelId, (void *)host->userData);
 
 	sdsInside = outer;
@@ -95,7 +92,7 @@ int sdsDropChannel(const SdsProcedures *host, uintptr_t call, const char *channe
 int sdsSetRetrievalHint(const SdsProcedures *host, uintptr_t call, const char *channelId, const char *messageId,
 			const uint8_t *hint, size_t hintLen)
 {
-	const char *outer = enter();
+	SdsInside outer = enter();
 	int returned = ((SetRetrievalHint)host->setRetrievalHint)((SdsCall *)call, channelId, messageId, hint, hintLen,
 								  (void *)host->userData);
 
@@ -106,7 +103,7 @@ int sdsSetRetrievalHint(const SdsProcedures *host, uintptr_t call, const char *c
 int sdsCommit(const SdsProcedures *host, uintptr_t call, const char *channelId, const uint8_t *meta, size_t metaLen,
 	      SdsHistory history)
 {
-	const char *outer = enter();
+	SdsInside outer = enter();
 	int returned = ((Commit)host->commit)((SdsCall *)call, channelId, meta, metaLen, history.append, history.appendCount,
 					      history.evict, history.evictCount, (void *)host->userData);
 

@@ -10,9 +10,30 @@
 
 #include "../include/libsds.h"
 
-/* Why this thread cannot call the library: it is inside something of the host's
- * that runs while a channel is locked. NULL: it is not. */
-extern _Thread_local const char *sdsInside;
+/* Which function of the host this thread is inside, if any. */
+typedef struct {
+	/* Why this thread cannot call the library: what it is inside of runs while a
+	 * channel is locked. NULL: it can. */
+	const char *refusal;
+	/* The operation that called the function; 0: none, or it does not matter. */
+	uint64_t operation;
+	/* The frame that called the function; NULL: it is inside none. */
+	const char *frame;
+} SdsInside;
+
+extern _Thread_local SdsInside sdsInside;
+
+/* Notes that this thread is about to be inside a function of the host that is called
+ * from this frame. Returns what sdsInside has to be again after that. */
+static inline __attribute__((always_inline)) SdsInside sdsEnter(const char *refusal, uint64_t operation)
+{
+	SdsInside outer = sdsInside;
+
+	sdsInside.refusal = refusal;
+	sdsInside.operation = operation;
+	sdsInside.frame = __builtin_frame_address(0);
+	return outer;
+}
 
 /* The table of a host; 0 where it has no procedure. */
 typedef struct {
