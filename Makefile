@@ -272,7 +272,7 @@ build/hosts/cplusplus.o: tests/capi/cplusplus.cpp tests/capi/cplusplus.h
 hosts: $(addprefix build/hosts/plain/,$(HOSTS)) build/hosts/plain/gohost
 hosts-valgrind: $(addprefix build/hosts/valgrind/,$(HOSTS))
 hosts-asan: $(addprefix build/hosts/asan/,$(HOSTS))
-hosts-race: $(addprefix build/hosts/race/,order reentrant threads lifecycle persistence procedures store native insight matrix)
+hosts-race: $(addprefix build/hosts/race/,order reentrant threads lifecycle persistence procedures store native insight matrix slow crowd clock)
 
 build/hosts/plain/%: tests/capi/%.c $(HOST_HEADERS) build/libsds.so
 	@mkdir -p $(@D)
