@@ -2,9 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
-	"os"
 	"slices"
 	"testing"
 
@@ -102,48 +99,4 @@ func TestStoredAppendsWhatAppendWrites(t *testing.T) {
 			}
 		}))
 	}
-}
-
-func FuzzDecode(f *testing.F) {
-	for _, payload := range vectorPayloads(f) {
-		f.Add(payload)
-	}
-	for _, format := range formats {
-		f.Add(Append(nil, format, fullMessage(), RawFilter("filter")))
-	}
-	var m Message // used again and again, as callers do
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		if Decode(payload, &defaults, &m) != nil {
-			return
-		}
-		again := Append(nil, m.Format, &m, RawFilter(m.Filter))
-		if d := diff(&m, decode(t, again)); d != "" {
-			t.Errorf("%x\nreads back from %x as\n%s", payload, again, d)
-		}
-		s := Store(m.Format, &m)
-		if whole := s.Append(nil, RawFilter(m.Filter), m.RepairRequests); !bytes.Equal(whole, again) {
-			t.Errorf("stored  %x\nwritten %x", whole, again)
-		}
-	})
-}
-
-func vectorPayloads(f *testing.F) [][]byte {
-	text, err := os.ReadFile("../../tests/conformance/vectors/wire.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	type vector struct{ WireHex string }
-	var file struct{ Vectors, Decode []vector }
-	if err := json.Unmarshal(text, &file); err != nil {
-		f.Fatal(err)
-	}
-	var payloads [][]byte
-	for _, v := range append(file.Vectors, file.Decode...) {
-		payload, err := hex.DecodeString(v.WireHex)
-		if err != nil {
-			f.Fatal(err)
-		}
-		payloads = append(payloads, payload)
-	}
-	return payloads
 }

@@ -1,0 +1,38 @@
+// Package allocation checks what tests promise about memory.
+package allocation
+
+import (
+	"runtime"
+	"runtime/metrics"
+)
+
+// Beyond runs f and returns how many bytes it allocated, freed or not, if that was
+// more than most; and else 0. It is cheap enough for a fuzz target: first it
+// asks the runtime for a figure that is had without stopping the world, but that
+// counts small objects by the span. Only if that is over the bound, f runs once more
+// and is measured exactly. Nothing else may allocate much meanwhile.
+func Beyond(most uint64, f func()) uint64 {
+	if about(f) <= most {
+		return 0
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > most {
+		return took
+	}
+	return 0
+}
+
+func about(f func()) uint64 {
+	before := total()
+	f()
+	return total() - before
+}
+
+func total() uint64 {
+	sample := [1]metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample[:])
+	return sample[0].Value.Uint64()
+}
