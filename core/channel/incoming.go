@@ -146,23 +146,27 @@ func (w *waiting) lacks() []Dependency {
 	return deps
 }
 
-// sweepIncoming delivers what has waited too long, oldest first.
+// sweepIncoming delivers what has waited too long, in the order of arrival.
 func (c *Channel) sweepIncoming(now int64, effects *Effects) {
 	if c.cfg.MissingTimeout == 0 {
 		return
 	}
+	// After a clock was set back, one that came later may have waited longer: so
+	// all are looked at.
+	var hopeless []*waiting
 	for element := c.incoming.arrival.Front(); element != nil; element = element.Next() {
 		w := element.Value.(*waiting)
 		if since := w.since(now); since != w.receivedAt {
 			w.receivedAt, w.saved = since, nil
 		}
-	}
-	for {
-		w := c.incoming.oldest()
-		if w == nil || now-w.receivedAt <= c.cfg.MissingTimeout {
-			return
+		if now-w.receivedAt > c.cfg.MissingTimeout {
+			hopeless = append(hopeless, w)
 		}
-		c.loseHope(w, effects)
+	}
+	for _, w := range hopeless {
+		if c.incoming.get(w.entry.id) == w { // it was not released meanwhile
+			c.loseHope(w, effects)
+		}
 	}
 }
 

@@ -69,6 +69,21 @@ func TestIncomingSweepWithTheClockSetBack(t *testing.T) {
 	p.expectEvents(t, "dependencies_lost b1 [x]", "message_ready b1")
 }
 
+// One that came while the clock was ahead does not hold up those that came after it.
+func TestIncomingSweepFindsWhatWaitedLongerThanWhatCameBefore(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.now += 500 * second
+	p.take(message("b1", 1001, cites("x")))
+	p.now -= 500 * second
+	p.take(message("b2", 1002, cites("y")))
+	p.now += 601 * second
+	p.sweepBuffers()
+	p.expectEvents(t, "dependencies_lost b2 [y]", "message_ready b2")
+	p.now += 500 * second
+	p.sweepBuffers()
+	p.expectEvents(t, "dependencies_lost b1 [x]", "message_ready b1")
+}
+
 func TestIncomingOverflowDeliversOldest(t *testing.T) {
 	p := newPeer(t, "alice", func(c *Config) { c.Limits.MaxIncomingMessages = 2 })
 	p.take(message("b3", 1003, cites("x")))
