@@ -25,8 +25,10 @@ GO       := go
 CC       := gcc
 CXX      := g++
 OBJCOPY  := objcopy
+CLANG    := clang
 FUZZTIME := 60s
 MINUTES  := 30
+FUZZ     := .
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -48,6 +50,7 @@ help:
 	@echo 'make soak      memory, threads, descriptors and messages over a long run, MINUTES=$(MINUTES);'
 	@echo '               its samples go to build/soak/samples.csv'
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
+	@echo 'make fuzz      every fuzz target, FUZZTIME=$(FUZZTIME) each; FUZZ=PATTERN chooses some'
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
@@ -232,7 +235,7 @@ bench: lib
 	$(GO) run ./tests/bench
 
 fuzz:
-	GO='$(GO)' scripts/fuzz $(FUZZTIME)
+	FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' GO='$(GO)' CLANG='$(CLANG)' MAKE='$(MAKE)' scripts/fuzz
 
 lint:
 	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path './build/*')); \
@@ -333,3 +336,31 @@ soak: build/soak/soak
 build/soak/soak: $(SOAK) $(wildcard tests/soak/*.h) include/libsds.h build/libsds.so
 	@mkdir -p $(@D)
 	$(HOST_CC) $(SOAK) -o $@ -Lbuild -lsds -lm '-Wl,-rpath,$(CURDIR)/build'
+# ---- fuzzing with libFuzzer ------------------------------------------------------
+#
+# The Go compiler puts libFuzzer's counters into the packages that are named here, and
+# clang AddressSanitizer into the C that is around them.
+FUZZ_FLAGS := -trimpath -buildvcs=false -buildmode=c-archive -tags libfuzzer -ldflags '$(LINK_ALL)' \
+              -gcflags='github.com/libsds/libsds/...=-d=libfuzzer' \
+              -gcflags='google.golang.org/protobuf/encoding/protowire=-d=libfuzzer' -gcflags='encoding/json=-d=libfuzzer'
+FUZZ_GO    := GOFLAGS= GOWORK=off GOEXPERIMENT= CGO_ENABLED=1 CC='$(CLANG)' CGO_CPPFLAGS=-DSDS_HEADERS=$(HEADERS) CGO_LDFLAGS=
+CALLS      := tests/fuzz/calls.c tests/fuzz/input.h tests/fuzz/keeper.h include/libsds.h
+CALLS_C    := -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Werror -O1 -g -Iinclude
+
+build/fuzz/libsds.a: $(SOURCES)
+	$(FUZZ_GO) CGO_CFLAGS='-O1 -g -fsanitize=address,fuzzer-no-link' $(GO) build $(FUZZ_FLAGS) -o $@ ./capi
+	@rm -f build/fuzz/libsds.h
+
+build/fuzz/calls: $(CALLS) build/fuzz/libsds.a
+	$(CLANG) $(CALLS_C) -fsanitize=address,fuzzer $< build/fuzz/libsds.a -o $@ -lm
+
+build/fuzz/decoders: $(SOURCES) $(wildcard tests/fuzz/decoders/*.go)
+	$(FUZZ_GO) CGO_CFLAGS=-O2 $(GO) build $(FUZZ_FLAGS) -o build/fuzz/libdecoders.a ./tests/fuzz/decoders
+	@rm -f build/fuzz/libdecoders.h
+	$(CLANG) -fsanitize=fuzzer build/fuzz/libdecoders.a -o $@ -lm
+
+# Runs the inputs of tests/fuzz/corpus, without clang.
+build/hosts/asan/replay: tests/fuzz/replay.c $(CALLS) build/asan/$(SONAME)
+	@mkdir -p $(@D)
+	$(CC) $(CALLS_C) -fsanitize=address -fno-omit-frame-pointer $< tests/fuzz/calls.c -o $@ -Lbuild/asan $(HOST_LINK) \
+	    '-Wl,-rpath,$(CURDIR)/build/asan'
