@@ -1,11 +1,19 @@
 package core_test
 
 import (
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/libsds/libsds/core"
 	"github.com/libsds/libsds/core/wire"
+	"github.com/libsds/libsds/internal/allocation"
 )
 
 // fuzzConfig has all bounds within reach of a short input.
@@ -36,6 +44,9 @@ func FuzzUnwrap(f *testing.F) {
 		f.Add(byte(i), ephemeral)
 	}
 	f.Add(byte(2), []byte("hello"))
+	for _, payload := range vectorPayloads(f) {
+		f.Add(byte(1), payload)
+	}
 	f.Fuzz(func(t *testing.T, format byte, payload []byte) {
 		change := fuzzConfig(formats[int(format)%len(formats)])
 		alice := newPeer(t, "alice", newClock(), change)
@@ -71,8 +82,8 @@ func FuzzUnwrap(f *testing.F) {
 	})
 }
 
-// FuzzParseConfig: what is taken makes a manager that works; what is not says
-// why, briefly.
+// FuzzParseConfig: what is taken reads back from its own values and makes a manager
+// that works; what is not says why, briefly, in UTF-8.
 func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{}`))
 	f.Add([]byte(`{} {}`))
@@ -85,12 +96,42 @@ func FuzzParseConfig(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		config, err := core.ParseConfig(text)
+		var config core.Config
+		var err error
+		took := allocation.Beyond(64*uint64(len(text))+64<<10, func() { config, err = core.ParseConfig(text) })
+		if took > 0 {
+			t.Errorf("%d bytes of text took %d bytes of memory", len(text), took)
+		}
 		if err != nil {
-			if !errors.Is(err, core.ErrInvalidArgument) || len(err.Error()) > 2000 {
+			if !errors.Is(err, core.ErrInvalidArgument) || len(err.Error()) > 2000 || !utf8.ValidString(err.Error()) {
 				t.Errorf("%.3000v", err)
 			}
 			return
+		}
+		// What the keys say, written and read again, is the same.
+		var written []string
+		for _, key := range configKeys {
+			if key.name == "storePath" {
+				path, err := json.Marshal(config.StorePath)
+				if err != nil {
+					t.Fatal(err)
+				}
+				written = append(written, fmt.Sprintf("%q: %s", key.name, path))
+			} else if key.field != nil {
+				written = append(written, fmt.Sprintf("%q: %s", key.name, key.field(config)))
+			}
+		}
+		again, err := core.ParseConfig([]byte("{" + strings.Join(written, ", ") + "}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range configKeys {
+			if key.field != nil && key.field(again) != key.field(config) {
+				t.Errorf("%s: %s is read back as %s", key.name, key.field(config), key.field(again))
+			}
+		}
+		if config.StorePath != "" { // not where the fuzzer says
+			config.StorePath = filepath.Join(t.TempDir(), "store")
 		}
 		m, err := core.New(core.Options{ParticipantID: "a", Config: &config})
 		if err != nil {
@@ -102,4 +143,25 @@ func FuzzParseConfig(f *testing.F) {
 		}
 		m.Tick(start)
 	})
+}
+
+// vectorPayloads returns the payloads of the conformance vectors.
+func vectorPayloads(f *testing.F) (payloads [][]byte) {
+	text, err := os.ReadFile("../tests/conformance/vectors/wire.json")
+	if err != nil {
+		f.Fatal(err)
+	}
+	type vector struct{ WireHex string }
+	var file struct{ Vectors, Decode []vector }
+	if err := json.Unmarshal(text, &file); err != nil {
+		f.Fatal(err)
+	}
+	for _, v := range append(file.Vectors, file.Decode...) {
+		payload, err := hex.DecodeString(v.WireHex)
+		if err != nil {
+			f.Fatal(err)
+		}
+		payloads = append(payloads, payload)
+	}
+	return payloads
 }

@@ -1,15 +1,23 @@
 package store_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/fnv"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/libsds/libsds/core/store"
+	"github.com/libsds/libsds/internal/allocation"
 )
 
-// FuzzOpen: no file hurts. It is a small store, changed in a few places; its
+// Opening a file takes memoryFactor times its length at most, and fixedMemory.
+const memoryFactor, fixedMemory = 4, 1 << 20
+
+// FuzzOpen: no file hurts, or takes more memory than its length accounts for. What
+// cannot be opened is refused for a reason that the package names, and not touched. It is a small store, changed in a few places; its
 // metas get the checksums that they should have, so that the fuzzer gets past
 // them.
 func FuzzOpen(f *testing.F) {
@@ -42,8 +50,30 @@ func FuzzOpen(f *testing.F) {
 				binary.NativeEndian.PutUint64(meta[56:], sum.Sum64())
 			}
 		}
+		content = content[:min(int(length), len(content))]
 		path := newPath(t)
-		write(t, path, content[:min(int(length), len(content))])
+		write(t, path, content)
+		var err error
+		took := allocation.Beyond(fixedMemory+memoryFactor*uint64(len(content)), func() {
+			inTime(t, "opening", func() {
+				var s *store.Store
+				if s, err = store.Open(path); err == nil {
+					err = s.Close()
+				}
+			})
+		})
+		if took > 0 {
+			t.Errorf("%d bytes of file took %d bytes of memory", len(content), took)
+		}
+		if err != nil {
+			refusals := []error{store.ErrForeign, store.ErrSchemaVersion, store.ErrTruncated, store.ErrDamaged}
+			if !slices.ContainsFunc(refusals, func(reason error) bool { return errors.Is(err, reason) }) {
+				t.Errorf("refused with %v", err)
+			}
+			if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, content) {
+				t.Errorf("a file that is refused was touched: %d bytes of %d are left (%v)", len(left), len(content), err)
+			}
+		}
 		inTime(t, "a call", func() { exercise(t, path) })
 	})
 }
