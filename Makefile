@@ -364,3 +364,43 @@ build/hosts/asan/replay: tests/fuzz/replay.c $(CALLS) build/asan/$(SONAME)
 	@mkdir -p $(@D)
 	$(CC) $(CALLS_C) -fsanitize=address -fno-omit-frame-pointer $< tests/fuzz/calls.c -o $@ -Lbuild/asan $(HOST_LINK) \
 	    '-Wl,-rpath,$(CURDIR)/build/asan'
+# ---- the C hosts with further sanitizers ---------------------------------------
+
+# Of undefined behaviour and of races in C, on both sides of the ABI. Go's own code is
+# not looked at here; hosts-race does that, which in turn does not see the C functions.
+# Go tells this sanitizer of threads what its calls from and to C synchronize.
+UBSAN := -fsanitize=undefined -fno-sanitize-recover=all
+TSAN  := -fsanitize=thread
+
+.PHONY: hosts-ubsan hosts-tsan
+
+hosts-ubsan: $(addprefix build/hosts/ubsan/,$(HOSTS))
+hosts-tsan: $(addprefix build/hosts/tsan/,$(HOSTS))
+
+build/ubsan/$(SONAME): $(SOURCES)
+	$(subst CGO_LDFLAGS=,CGO_LDFLAGS='$(UBSAN)',$(subst CGO_CFLAGS=-O2,CGO_CFLAGS='-O2 -g $(UBSAN)',$(GO_BUILD))) \
+	    -buildmode=c-shared -ldflags '$(LINK_SHARED)' -o $@ ./capi
+	@rm -f $(basename $@).h
+	ln -sf $(SONAME) build/ubsan/libsds.so
+
+build/hosts/ubsan/%: tests/capi/%.c $(HOST_HEADERS) build/ubsan/$(SONAME)
+	@mkdir -p $(@D)
+	$(HOST_CC) $(UBSAN) $< -o $@ -Lbuild/ubsan $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/ubsan
+
+build/tsan/libsds.a: $(SOURCES)
+	$(subst CGO_LDFLAGS=,CGO_LDFLAGS='$(TSAN)',$(subst CGO_CFLAGS=-O2,CGO_CFLAGS='-O2 -g $(TSAN)',$(GO_BUILD))) \
+	    -buildmode=c-archive -ldflags '$(LINK_ALL)' -o $@ ./capi
+	@rm -f build/tsan/libsds.h
+
+build/hosts/tsan/%: tests/capi/%.c $(HOST_HEADERS) build/tsan/libsds.a
+	@mkdir -p $(@D)
+	$(HOST_CC) $(TSAN) $< build/tsan/libsds.a -o $@ -lm -ldl
+
+# The host with faults, by which scripts/check-sanitizers sees that these builds notice them.
+build/hosts/ubsan/faulty: tests/sanitizers/faulty.c build/ubsan/$(SONAME)
+	@mkdir -p $(@D)
+	$(HOST_CC) $(UBSAN) $< -o $@ -Lbuild/ubsan $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/ubsan
+
+build/hosts/tsan/faulty: tests/sanitizers/faulty.c build/tsan/libsds.a
+	@mkdir -p $(@D)
+	$(HOST_CC) $(TSAN) $< build/tsan/libsds.a -o $@ -lm -ldl

@@ -12,12 +12,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The linker puts it at the beginning of the library. */
-extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden"), weak));
+/* The linker puts it at the beginning of the library. What follows the header is read
+ * through it, too, so it has no size. */
+extern const char __ehdr_start[] __attribute__((visibility("hidden"), weak));
 
 __attribute__((constructor)) static void giveRelocationsBack(void)
 {
-	const char *base = (const char *)&__ehdr_start;
+	const char *base = __ehdr_start;
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)(const void *)base;
 	const ElfW(Phdr) *first = NULL;
 	const ElfW(Phdr) *headers;
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -25,8 +27,8 @@ __attribute__((constructor)) static void giveRelocationsBack(void)
 
 	if (base == NULL)
 		return;
-	headers = (const ElfW(Phdr) *)(const void *)(base + __ehdr_start.e_phoff);
-	for (i = 0; i < __ehdr_start.e_phnum; i++) {
+	headers = (const ElfW(Phdr) *)(const void *)(base + header->e_phoff);
+	for (i = 0; i < header->e_phnum; i++) {
 		if (headers[i].p_type == PT_INTERP) /* a program that links the archive: it is not ours */
 			return;
 		if (headers[i].p_type == PT_LOAD && headers[i].p_offset == 0)

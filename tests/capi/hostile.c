@@ -139,7 +139,7 @@ static void a_filter_that_claims_everything_acknowledges_nothing(void)
 
     memset(ones, 0xff, sizeof ones);
     for (i = 0; i < 5; i++) {
-        char id[16], sender[16];
+        char id[16], sender[24];
         struct payload payload;
 
         snprintf(id, sizeof id, "evil%d", i);

@@ -844,7 +844,7 @@ static void procedures_of_a_context_never_overlap(void)
     for (variant = 0; variant < 4; variant++) {
         struct database *database = new_database(variant % 2);
         void *alice = open_kept(database, "alice", configs[variant / 2]);
-        char channel[16];
+        char channel[24];
 
         database->hook = dawdle;
         SdsSetRetrievalHintProvider(alice, give_hint, NULL);

@@ -162,7 +162,7 @@ static void threads_on_channels_of_their_own_share_a_context(void)
 {
     struct guarded alice = {0};
     struct work works[THREADS];
-    char channels[THREADS][16];
+    char channels[THREADS][24];
     int messages = scaled(15), i;
     struct bytes *wires = scratch((size_t)(THREADS * messages) * sizeof *wires);
 
