@@ -404,3 +404,13 @@ build/hosts/ubsan/faulty: tests/sanitizers/faulty.c build/ubsan/$(SONAME)
 build/hosts/tsan/faulty: tests/sanitizers/faulty.c build/tsan/libsds.a
 	@mkdir -p $(@D)
 	$(HOST_CC) $(TSAN) $< build/tsan/libsds.a -o $@ -lm -ldl
+
+# ---- what versions kept ----------------------------------------------------------
+
+.PHONY: keep-version
+
+# Before a version is tagged: what it keeps, for the versions to come.
+keep-version:
+	@! git rev-parse -q --verify 'refs/tags/v$(VERSION)' >/dev/null || \
+	    { echo 'make keep-version: v$(VERSION) is tagged: what it kept stays as it is' >&2; exit 1; }
+	$(GO) test ./core/store -run '^TestAStoreOfEveryVersionOpensForEverAfter$$' -count=1 -keep '$(VERSION)'
