@@ -1,14 +1,22 @@
 package core_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/libsds/libsds/core"
+	"github.com/libsds/libsds/core/persistence"
+	"github.com/libsds/libsds/core/store"
 )
 
 // stored makes a peer whose channels are kept in a file.
@@ -86,4 +94,62 @@ func TestConcurrentOperationsOnAStoreAreAllKept(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestStoreThatCannotBeOpenedIsAFailureOfPersistence(t *testing.T) {
+	config := core.DefaultConfig()
+	config.StorePath = filepath.Join(t.TempDir(), "no folder", "store")
+	_, err := core.New(core.Options{Config: &config})
+	if core.StatusOf(err) != core.StatusPersistence || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestOneKeeperIsEnough(t *testing.T) {
+	config := core.DefaultConfig()
+	config.StorePath = filepath.Join(t.TempDir(), "store")
+	_, err := core.New(core.Options{Config: &config, Backend: new(persistence.Memory)})
+	if core.StatusOf(err) != core.StatusInvalidArgument {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := os.Stat(config.StorePath); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file was made: %v", err)
+	}
+}
+
+func TestStoreHasNoRoomForIDsOfAnyLength(t *testing.T) {
+	for more, want := range []core.Status{core.StatusOK, core.StatusInvalidArgument} {
+		config := core.DefaultConfig()
+		config.StorePath = filepath.Join(t.TempDir(), "store")
+		config.Limits.MaxIDBytes = store.MaxIDBytes + more
+		m, err := core.New(core.Options{Config: &config})
+		if core.StatusOf(err) != want {
+			t.Errorf("with ids of %d bytes: %v", config.Limits.MaxIDBytes, err)
+		}
+		if err == nil {
+			m.Close()
+		}
+	}
+}
+
+// The log of the host is the only place that a failure to close can be told in.
+func TestStoreThatDoesNotCloseIsLogged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store")
+	config := core.DefaultConfig()
+	config.StorePath = path
+	var log bytes.Buffer
+	m, err := core.New(core.Options{Config: &config, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.EnsureChannel("c"); core.StatusOf(err) != core.StatusPersistence {
+		t.Errorf("the store works without its file: %v", err)
+	}
+	m.Close()
+	if !strings.Contains(log.String(), "the store was not closed") {
+		t.Errorf("the log is %s", &log)
+	}
 }

@@ -84,3 +84,11 @@ func TestSumDoesNotAllocateForIDsOfUsualLength(t *testing.T) {
 		}
 	}
 }
+
+func TestSchemesBearTheNamesOfTheirHashes(t *testing.T) {
+	for scheme, want := range map[Scheme]string{FarmHash: "farmhash", Murmur3: "murmur3"} {
+		if got := scheme.String(); got != want {
+			t.Errorf("scheme %d is %q, not %q", uint8(scheme), got, want)
+		}
+	}
+}

@@ -200,3 +200,63 @@ func TestRollingFilterDoesNotAllocateOnceItIsFull(t *testing.T) {
 		}
 	}
 }
+
+func TestEmptyFilterIsClearWhateverLayInItsPlace(t *testing.T) {
+	for _, scheme := range []Scheme{FarmHash, Murmur3} {
+		rolling := NewRolling(scheme, 10, 0.001)
+		used := make([]byte, rolling.EncodedLen())
+		for i := range used {
+			used[i] = 0xff
+		}
+		if diff := cmp.Diff(rolling.AppendTo(nil), rolling.AppendTo(used[:0])); diff != "" {
+			t.Errorf("%v: %s", scheme, diff)
+		}
+	}
+}
+
+func TestMurmur3FilterHoldsAtMostWhatItsSizeIsFor(t *testing.T) {
+	for capacity, want := range map[int]int{-1: 0, 10000: 8000, 20000: 8000} {
+		rolling := NewRolling(Murmur3, capacity, 0.001)
+		for i := range 12001 {
+			rolling.Add(numberedID(Murmur3, i))
+		}
+		if rolling.Len() != want {
+			t.Errorf("capacity %d: built from %d ids, not %d", capacity, rolling.Len(), want)
+		}
+	}
+}
+
+func TestFilterOfCapacityOneHoldsOne(t *testing.T) {
+	rolling := NewRolling(FarmHash, 1, 0.001)
+	h := FarmHash.Sum("id")
+	rolling.Add(h)
+	view, ok := ParseSDS(rolling.AppendTo(nil))
+	if !ok || !view.Contains(h) || rolling.Len() != 1 {
+		t.Errorf("used %v, %d ids", ok, rolling.Len())
+	}
+}
+
+func TestLargestCapacityIsTheLargest(t *testing.T) {
+	for rate := 0.9; rate > 1e-18; rate /= 1.7 {
+		bits, _ := perElement(rate)
+		capacity, elements := MaxCapacity(rate), maxBits/bits
+		if mostIDs(capacity) > elements || mostIDs(capacity+1) <= elements {
+			t.Errorf("%g: capacity %d holds %d ids, and there is room for %d", rate, capacity, mostIDs(capacity), elements)
+		}
+	}
+}
+
+// 2^23 - 1 bits are a multiple of the 47 that each element takes here: all are used.
+func TestLargestFilterUsesEveryBitThatThereMayBe(t *testing.T) {
+	if p := newParameters(math.MaxInt, 2e-10); p.bits != maxBits || p.capacity != maxBits/47 {
+		t.Errorf("%d bits for %d ids", p.bits, p.capacity)
+	}
+}
+
+func TestErrorRatesThatNoFilterCanHave(t *testing.T) {
+	for _, rate := range []float64{math.NaN(), math.Inf(-1), -0.5, 0, 4e-20, 1, 1.5, math.Inf(1)} {
+		if bits, hashes := perElement(rate); (bits != 0 || hashes != 0) != (rate == 4e-20) {
+			t.Errorf("%g: %d bits, %d hashes", rate, bits, hashes)
+		}
+	}
+}

@@ -46,6 +46,12 @@ func (e encoding) bytes(number protowire.Number, value []byte) encoding {
 	return protowire.AppendBytes(protowire.AppendTag(e, number, protowire.BytesType), value)
 }
 
+// filler is a sound filter of so many bytes, most of them in a field that nobody knows.
+func filler(size int) encoding {
+	e := encoding{}.bytes(1, make([]byte, 8)).varint(4, 1).varint(5, 1)
+	return e.bytes(6, make([]byte, size-len(e)-4)) // the tag takes a byte, such a length three
+}
+
 func TestReceivedFilterIsUsedOnlyWithinItsBounds(t *testing.T) {
 	eight := make([]byte, 8)
 	largest := make([]byte, 1<<20)
@@ -77,6 +83,14 @@ func TestReceivedFilterIsUsedOnlyWithinItsBounds(t *testing.T) {
 		"data a varint":                 {encoding{}.varint(1, 8).varint(4, 1).varint(5, 1), false},
 		"k bytes":                       {encoding{}.bytes(1, eight).bytes(4, eight).varint(5, 1), false},
 		"capacity bytes":                {encoding{}.bytes(1, eight).bytes(2, nil).varint(4, 1).varint(5, 1), false},
+		"error rate bytes":              {encoding{}.bytes(1, eight).bytes(3, nil).varint(4, 1).varint(5, 1), false},
+		// What follows the tag would be a sound filter by itself.
+		"data a varint without a value": {append(encoding{0x08}, encoding{}.bytes(1, eight).varint(4, 1).varint(5, 1)...), false},
+		"k bytes without a length":      {append(encoding{0x22}, encoding{}.bytes(1, eight).varint(4, 1).varint(5, 1)...), false},
+		"a group without an end":        {append(encoding{0x33}, encoding{}.bytes(1, eight).varint(4, 1).varint(5, 1)...), false},
+		"a group that another ends":     {append(encoding{}.bytes(1, eight).varint(4, 1).varint(5, 1), 0x33, 0x0c), false},
+		"as long as fields are read":    {filler(maxFieldBytes), true},
+		"longer than fields are read":   {filler(maxFieldBytes + 1), false},
 		"a group":                       {append(encoding{}.bytes(1, eight).varint(4, 1).varint(5, 1), 0x33, 0x34), false},
 		"the end of a group":            {append(encoding{}.bytes(1, eight).varint(4, 1).varint(5, 1), 0x34), false},
 		"field number 0":                {append(encoding{}.bytes(1, eight).varint(4, 1).varint(5, 1), 0x00, 0x01), false},

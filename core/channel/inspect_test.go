@@ -236,3 +236,12 @@ func checkInspection(t *rapid.T, p *peer, got *Inspection, counts *Counts) {
 		t.Fatalf("%s, %v", text, err)
 	}
 }
+
+func TestUnitsOfTheClockHaveWords(t *testing.T) {
+	for unit, want := range map[Unit]string{Seconds: "seconds", Milliseconds: "milliseconds"} {
+		got, err := unit.MarshalText()
+		if string(got) != want || err != nil {
+			t.Errorf("%d is %q, %v", unit, got, err)
+		}
+	}
+}

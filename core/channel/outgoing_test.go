@@ -303,3 +303,24 @@ func TestOutgoingSweepWithTheClockSetBack(t *testing.T) {
 	p.sweepBuffers()
 	p.expectEvents(t, "resend_ready m1 attempt 1")
 }
+
+// A burst that was acknowledged leaves no room for another one behind; what little
+// traffic takes is kept.
+func TestOutgoingBufferOfABurstGoesWithIt(t *testing.T) {
+	for _, burst := range []int{keptItems, keptItems + 1} {
+		p := newPeer(t, "alice", func(c *Config) { c.MaxHistory = 10 })
+		ids := make([]string, burst)
+		for i := range ids {
+			ids[i] = fmt.Sprint("m", i)
+			p.send(ids[i])
+		}
+		room := cap(p.outgoing.items)
+		p.take(message("b1", 2000, from("bob"), cites(ids...)))
+		expect(t, "outgoing", p.outgoing.len(), 0)
+		if room > keptItems {
+			room = 0
+		}
+		expect(t, "room", cap(p.outgoing.items), room)
+		expect(t, "what the log has evicted", len(p.outgoing.evicted), 0)
+	}
+}

@@ -291,3 +291,26 @@ func TestVisitChannelsGoesInOrderUntilItIsTold(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestHintsErrorSaysWhatTheBackendSays(t *testing.T) {
+	full := errors.New("the disk is full")
+	err := error(&persistence.HintsError{Err: full, Unkept: []persistence.HintOf{{ChannelID: "c", MessageID: "m"}}})
+	if err.Error() != full.Error() || !errors.Is(err, full) {
+		t.Errorf("it says %q, and is it what the backend says: %v", err, errors.Is(err, full))
+	}
+}
+
+func TestCloneOfAMemoryIsWhatWasKeptAtItsTime(t *testing.T) {
+	memory := new(persistence.Memory)
+	mustNot(t, memory.SaveChannelMeta("c", []byte("before")))
+	clone := memory.Clone()
+	mustNot(t, memory.SaveChannelMeta("c", []byte("after")))
+	mustNot(t, memory.SaveChannelMeta("d", []byte("after")))
+	for id, want := range map[string]string{"c": "before", "d": ""} {
+		kept, err := clone.LoadChannel(id)
+		mustNot(t, err)
+		if string(kept.Meta) != want {
+			t.Errorf("channel %s of the clone has %q, not %q", id, kept.Meta, want)
+		}
+	}
+}

@@ -148,6 +148,7 @@ func TestMalformedDataAndUpdatesAreRefused(t *testing.T) {
 		{codecs[2], "empty evicted id", str(2, ""), "HistoryUpdate.evicted is empty"},
 		{codecs[2], "evicted not UTF-8", str(2, "\xff"), "HistoryUpdate.evicted is not UTF-8"},
 		{codecs[2], "keys of nothing", join(str(1, "m"), sub(16), sub(16)), "HistoryUpdate.key tells of more messages"},
+		{codecs[2], "lamport of a key as a string", join(str(1, "m"), sub(16, str(2, "5"))), "HistoryUpdate.key 0: malformed snapshot: HistoryKey.lamport is of a wrong wire type"},
 		{codecs[2], "lamport 2^63", join(str(1, "m"), sub(16, num(2, 1<<63))), "HistoryUpdate.key 0: malformed snapshot: HistoryKey.lamport is out of range"},
 		{codecs[2], "id not UTF-8", join(str(1, "m"), sub(16, str(1, "\xff"))), "HistoryKey.message_id is not UTF-8"},
 	}

@@ -119,11 +119,6 @@ type HistoryKey struct {
 	Lamport   uint64
 }
 
-// Empty tells whether the update changes nothing.
-func (u *HistoryUpdate) Empty() bool {
-	return len(u.Append) == 0 && len(u.Gone) == 0 && len(u.Evict) == 0
-}
-
 // RetrievalHint is what the host said about where a message can be fetched.
 type RetrievalHint struct {
 	MessageID string

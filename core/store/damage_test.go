@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/libsds/libsds/core/store"
 )
 
@@ -307,6 +309,24 @@ func TestPagesThatWouldLeadBboltAstray(t *testing.T) {
 		native.PutUint64(meta(b)[56:], h.Sum64())
 	}
 	child := func(b []byte, i int) []byte { return b[branch*pageSize+16+16*i+8:] }
+	stale := 2 // a free page that was another once
+	for !free[stale] || native.Uint64(whole[stale*pageSize:]) != uint64(stale) || native.Uint16(whole[stale*pageSize+8:]) == 0x10 {
+		stale++
+	}
+	// The element of the root page that is a bucket so small that its page lies within,
+	// and that page.
+	small := func(b []byte) []byte {
+		root := b[int(native.Uint64(meta(b)[16:]))*pageSize:]
+		for element := root[16:]; ; element = element[16:] {
+			if key := element[native.Uint32(element[4:]):][:native.Uint32(element[8:])]; string(key) == "libsds" {
+				return element
+			}
+		}
+	}
+	inside := func(b []byte) []byte {
+		element := small(b)
+		return element[native.Uint32(element[4:])+native.Uint32(element[8:])+16:]
+	}
 	for name, damage := range map[string]func(b []byte){
 		"a branch that leads to itself":       func(b []byte) { native.PutUint64(child(b, 0), uint64(branch)) },
 		"two branches that lead to one page":  func(b []byte) { copy(child(b, 0)[:8], child(b, 1)[:8]) },
@@ -327,6 +347,10 @@ func TestPagesThatWouldLeadBboltAstray(t *testing.T) {
 		"a root past the end":                   func(b []byte) { native.PutUint64(meta(b)[16:], 1<<40); sum(b) },
 		"a list of free pages past the end":     func(b []byte) { native.PutUint64(meta(b)[32:], 1<<40); sum(b) },
 		"an end before the first page":          func(b []byte) { native.PutUint64(meta(b)[40:], 1); sum(b) },
+		"a list of free pages that is none":     func(b []byte) { native.PutUint64(meta(b)[32:], uint64(stale)); sum(b) },
+		"a bucket without room for its root":    func(b []byte) { native.PutUint32(small(b)[12:], 15) },
+		"a small bucket without its page":       func(b []byte) { native.PutUint32(small(b)[12:], 16+15) },
+		"a bucket in a small bucket":            func(b []byte) { native.PutUint32(inside(b)[16:], 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "store")
@@ -342,4 +366,108 @@ func TestPagesThatWouldLeadBboltAstray(t *testing.T) {
 			untouched(t, path, damaged, longAgo)
 		})
 	}
+}
+
+// TestAPageThatReachesIntoTheNext: whichever of the two is looked at first.
+func TestAPageThatReachesIntoTheNext(t *testing.T) {
+	whole := filled(t)
+	pageSize := pageSizeOf(whole)
+	path := newPath(t)
+	refused := 0
+	for page := 2; page < len(whole)/pageSize; page++ {
+		damaged := bytes.Clone(whole)
+		overflow := damaged[page*pageSize+12:][:4]
+		binary.NativeEndian.PutUint32(overflow, binary.NativeEndian.Uint32(overflow)+1)
+		write(t, path, damaged)
+		inTime(t, "Open", func() {
+			s, err := store.Open(path)
+			if err == nil { // it is a free one
+				mustNot(t, s.Close())
+				return
+			}
+			refused++
+			if !errors.Is(err, store.ErrDamaged) {
+				t.Errorf("page %d: %v", page, err)
+			}
+		})
+	}
+	if refused == 0 {
+		t.Error("no page is in use")
+	}
+}
+
+// TestAStoreWithoutAListOfFreePages: bbolt can leave it out, and then finds them itself.
+func TestAStoreWithoutAListOfFreePages(t *testing.T) {
+	content := filled(t)
+	pageSize := pageSizeOf(content)
+	for page := range 2 {
+		meta := content[page*pageSize+16:][:64]
+		binary.NativeEndian.PutUint64(meta[32:], ^uint64(0))
+		h := fnv.New64a()
+		h.Write(meta[:56])
+		binary.NativeEndian.PutUint64(meta[56:], h.Sum64())
+	}
+	path := newPath(t)
+	write(t, path, content)
+	if !exercise(t, path) {
+		t.Error("it does not work")
+	}
+}
+
+// TestAnEntryOfAChannelThatIsTooShort is noticed by whoever looks at that channel.
+func TestAnEntryOfAChannelThatIsTooShort(t *testing.T) {
+	path := newPath(t)
+	fill(t, path)
+	db, err := bolt.Open(path, 0o600, nil)
+	mustNot(t, err)
+	mustNot(t, errors.Join(db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket([]byte("channels")).Put([]byte("channel 1"), make([]byte, 7))
+	}), db.Close()))
+	s := open(t, path)
+	_, loadErr := s.LoadChannel("channel 1")
+	for i, err := range []error{
+		loadErr,
+		s.VisitChannels(func(string, []byte) bool { return true }),
+		s.Commit(change("channel 1", "m", 1)),
+		s.SaveChannelMeta("channel 1", []byte("meta")),
+		s.DropChannel("channel 1"),
+	} {
+		if !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), path) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+}
+
+// TestATreeThatIsTooDeep: each branch leads to one more, without going round.
+func TestATreeThatIsTooDeep(t *testing.T) {
+	whole := filled(t)
+	pageSize := pageSizeOf(whole)
+	first, native := len(whole)/pageSize, binary.NativeEndian
+	const deep = 150
+	for id := first; id < first+deep; id++ {
+		branch := make([]byte, pageSize)
+		native.PutUint64(branch, uint64(id))
+		native.PutUint16(branch[8:], 1)             // a branch
+		native.PutUint16(branch[10:], 1)            // of one element
+		native.PutUint32(branch[16:], 16)           // whose key comes after it
+		native.PutUint32(branch[20:], 1)            // and has one byte
+		native.PutUint64(branch[24:], uint64(id)+1) // and which leads to the next
+		whole = append(whole, branch...)
+	}
+	for page := range 2 {
+		meta := whole[page*pageSize+16:][:64]
+		native.PutUint64(meta[16:], uint64(first))
+		native.PutUint64(meta[40:], uint64(first+deep))
+		h := fnv.New64a()
+		h.Write(meta[:56])
+		native.PutUint64(meta[56:], h.Sum64())
+	}
+	path := newPath(t)
+	write(t, path, whole)
+	inTime(t, "Open", func() {
+		if _, err := store.Open(path); !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), "too deep") {
+			t.Errorf("the error is %v", err)
+		}
+	})
+	untouched(t, path, whole, longAgo)
 }

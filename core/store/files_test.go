@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
@@ -114,6 +115,18 @@ func schema(version []byte) func(tx *bolt.Tx) error {
 	}
 }
 
+// ofAnotherFormat makes a bbolt database say that it is of a version that is yet to come.
+func ofAnotherFormat(content []byte) []byte {
+	for page := range 2 {
+		meta := content[page*pageSizeOf(content)+16:][:64]
+		binary.NativeEndian.PutUint32(meta[4:], 3)
+		h := fnv.New64a()
+		h.Write(meta[:56])
+		binary.NativeEndian.PutUint64(meta[56:], h.Sum64())
+	}
+	return content
+}
+
 func TestAForeignFileIsRefusedAndLeftAlone(t *testing.T) {
 	noise := make([]byte, 100_000)
 	for i := range noise {
@@ -130,6 +143,7 @@ func TestAForeignFileIsRefusedAndLeftAlone(t *testing.T) {
 		"another program's bbolt database":       bboltFile(t, buckets("widgets")),
 		"a bbolt database with our buckets":      bboltFile(t, buckets("libsds", "channels")),
 		"a bbolt database with a strange schema": bboltFile(t, schema([]byte("one"))),
+		"a bbolt database of another format":     ofAnotherFormat(bboltFile(t, buckets("libsds"))),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := newPath(t)

@@ -377,3 +377,15 @@ func TestClosingAmidstCallsLosesNothingThatWasCommitted(t *testing.T) {
 		mustNot(t, s.Close())
 	}
 }
+
+func TestAHintForAnIDThatNoKeyHasRoomForIsRefused(t *testing.T) {
+	s := open(t, newPath(t))
+	fits := strings.Repeat("i", store.MaxIDBytes)
+	mustNot(t, s.SetRetrievalHint("c", fits, []byte("hint")))
+	if err := s.SetRetrievalHint("c", fits+strings.Repeat("i", 9), []byte("hint")); err == nil {
+		t.Error("it is kept")
+	}
+	if kept := load(t, s, "c"); len(kept.Hints) != 1 || kept.Hints[0].MessageID != fits {
+		t.Errorf("%d hints are kept", len(kept.Hints))
+	}
+}

@@ -92,6 +92,7 @@ func TestDecodeRefusesWhatNoWriterWrites(t *testing.T) {
 		{"history entry's id not UTF-8", join(sdsBase, sub(3, str(1, "\xff"))), "id of an entry is not UTF-8"},
 		{"history entry's sender not UTF-8", join(sdsBase, sub(3, str(1, "d"), str(3, "\xff"))), "sender of an entry is not UTF-8"},
 		{"ignored details not UTF-8", join(sdsBase, sub(8, str(1, "\xff"))), "id of an entry is not UTF-8"},
+		{"sender of details not UTF-8", join(sdsBase, str(3, "d"), sub(8, str(1, "d"), str(3, "\xff"))), "sender of an entry is not UTF-8"},
 		{"repair request's sender not UTF-8", join(sdsBase, sub(13, str(1, "r"), str(3, "\xff"))), "sender of an entry is not UTF-8"},
 		{"lip-109 sender id not UTF-8", join(lipBase, str(1, "\xff")), "sender id is not UTF-8"},
 

@@ -33,6 +33,8 @@ func TestDetailsAreJoinedByID(t *testing.T) {
 			[]Entry{{ID: "a", SenderID: "1"}, {ID: "b"}, {ID: "a", SenderID: "2"}}},
 		{"one id twice, after another", join(ids("a", "b", "a"), details("b", "B"), details("a", "A")),
 			[]Entry{{ID: "a"}, {ID: "b", SenderID: "B"}, {ID: "a", SenderID: "A"}}},
+		{"out of order, and on from there", join(ids("a", "b", "c", "a"), details("c", "C"), details("b", "B"), details("a", "1"), details("a", "2")),
+			[]Entry{{ID: "a", SenderID: "2"}, {ID: "b", SenderID: "B"}, {ID: "c", SenderID: "C"}, {ID: "a", SenderID: "1"}}},
 		{"with nothing in them", join(ids("a", "a"), sub(8, str(1, "a")), details("a", "A")),
 			[]Entry{{ID: "a", SenderID: "A"}, {ID: "a"}}},
 	}
