@@ -41,3 +41,11 @@ func TestReleasedEffectsHoldNoMessages(t *testing.T) {
 func TestChannelKnowsItsID(t *testing.T) {
 	expect(t, "id", newPeer(t, "alice").ID(), "room")
 }
+
+func TestReleasedEffectsKeepLittleRoom(t *testing.T) {
+	for room, kept := range map[int]int{0: 0, keptEvents: keptEvents, keptEvents + 1: 0} {
+		effects := Effects{Events: make([]Event, room)}
+		effects.Release()
+		expect(t, "room", cap(effects.Events), kept)
+	}
+}

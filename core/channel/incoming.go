@@ -47,7 +47,7 @@ func (b *incoming) get(id string) *waiting { return b.byID[id] }
 
 // add buffers e until every one of deps, of which there is at least one and
 // none twice, is resolved.
-func (b *incoming) add(e *entry, deps []Dependency, now int64) *waiting {
+func (b *incoming) add(e *entry, deps []Dependency, now int64) {
 	if b.byID == nil {
 		b.byID = make(map[string]*waiting)
 		b.byMissing = make(map[string][]reference)
@@ -62,7 +62,6 @@ func (b *incoming) add(e *entry, deps []Dependency, now int64) *waiting {
 	b.byID[e.id] = w
 	w.place = b.arrival.PushBack(w)
 	b.bytes += w.size
-	return w
 }
 
 // resolve strikes id from every message that lacks it and moves those that

@@ -229,3 +229,22 @@ func TestCycleIsBrokenByMarkingOneMet(t *testing.T) {
 	p.markMet("a")
 	p.expectEvents(t, "message_ready b", "message_ready a")
 }
+
+func TestIncomingBytesAreThoseOfMessageAndDependencies(t *testing.T) {
+	p := newPeer(t, "alice")
+	m := message("b1", 1000, from("bob"))
+	m.History = []wire.Entry{{ID: "x", SenderID: "carol", Hint: []byte("where it is")}, {ID: "another"}}
+	p.take(m)
+	size := wire.Store(p.cfg.Format, m).Size()
+	expect(t, "bytes", p.incoming.bytes, size+2*limits.MissingOverhead+len("x")+len("carol")+len("where it is")+len("another"))
+}
+
+func TestIncomingBytesOfTheBoundAreWithinIt(t *testing.T) {
+	first := newPeer(t, "alice")
+	first.take(message("b1", 1000, cites("x")))
+	for less, waits := range []int{1, 0} {
+		p := newPeer(t, "alice", func(c *Config) { c.Limits.MaxIncomingBytes = first.incoming.bytes - less })
+		p.take(message("b1", 1000, cites("x")))
+		expect(t, "waiting", p.incoming.len(), waits)
+	}
+}

@@ -245,3 +245,46 @@ func TestUnitsOfTheClockHaveWords(t *testing.T) {
 		}
 	}
 }
+
+func TestInspectionOfTheShortestTimeout(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.MissingTimeout = 1 })
+	p.take(message("waits", 1001, cites("x")))
+	expect(t, "given up after", p.Inspect(p.now).Incoming[0].GivenUpAfter, start+1)
+}
+
+// What a process with a participant id has scheduled, one without inherits.
+func TestInspectionOfARequestThatWasInherited(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("waits", 1001, cites("x")))
+	p.cfg.ParticipantID = ""
+	expect(t, "state", p.lacking("waits", "x").State, AskingScheduled)
+}
+
+func TestEachThingThatWaitsMakesAChannelWait(t *testing.T) {
+	for name, counts := range map[string]Counts{
+		"outgoing": {Outgoing: 1}, "incoming": {Incoming: 1}, "complete": {Complete: 1}, "asked for": {OutgoingRepairs: 1},
+		"to answer": {IncomingRepairs: 1}, "changes": {PendingChanges: 1}, "hints": {PendingHints: 1},
+	} {
+		expect(t, name, counts.Waits(), true)
+	}
+	idle := Counts{Clock: Clock{1, Seconds}, Log: 1, Met: 1, IncomingBytes: 1, WaitingSince: 1}
+	expect(t, "idle", idle.Waits(), false)
+}
+
+func TestCountTellsSinceWhenTheOldestWaits(t *testing.T) {
+	p := newPeer(t, "alice")
+	expect(t, "nothing waits", p.Count(p.now).WaitingSince, 0)
+	p.take(message("waits", 1001, cites("x")))
+	p.now += second
+	p.take(message("waits too", 1001, cites("x")))
+	expect(t, "since", p.Count(p.now).WaitingSince, start)
+}
+
+func TestFillOfTheOwnFilter(t *testing.T) {
+	p := newPeer(t, "alice")
+	expect(t, "fill of none", p.FilterFill(), 0)
+	p.send("m")
+	if fill := p.FilterFill(); fill <= 0 || fill != p.Inspect(p.now).Filter.Fill {
+		t.Errorf("the fill is %v", fill)
+	}
+}

@@ -107,3 +107,14 @@ func TestHasNews(t *testing.T) {
 		expect(t, "news after "+test.name, p.HasNews(), test.want)
 	}
 }
+
+func TestHasNewsOfWhatWaitsOrIsAskedForAlone(t *testing.T) {
+	waits := newPeer(t, "") // asks for nothing
+	waits.take(message("b1", 1000, cites("x")))
+	asks := newPeer(t, "alice")
+	asks.take(message("sync", 1000, cites("x"), empty))
+	for _, p := range []*peer{waits, asks} {
+		expect(t, "log", p.log.len(), 0)
+		expect(t, "news", p.HasNews(), true)
+	}
+}

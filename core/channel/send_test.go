@@ -3,6 +3,8 @@ package channel
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -272,4 +274,31 @@ func TestSendTellsHowManyMessagesItAsksFor(t *testing.T) {
 	expect(t, "asked for by a sync message", p.effects.Requested, 1)
 	p.sweepRepairs()
 	expect(t, "asked for by a sweep", p.effects.Requested, 0)
+}
+
+func TestFilterIsOfTheSchemeOfTheFormat(t *testing.T) {
+	for format, scheme := range map[wire.Format]bloom.Scheme{
+		wire.SDS02: bloom.FarmHash, wire.SDS03: bloom.FarmHash, wire.SDS04: bloom.FarmHash, wire.LIP109: bloom.Murmur3,
+	} {
+		p := newPeer(t, "alice", func(c *Config) { c.Format = format })
+		expect(t, format.String(), p.filter.Scheme(), scheme)
+	}
+}
+
+func TestTimeBeforeTheEpochIsItsBeginning(t *testing.T) {
+	for _, now := range []int64{math.MinInt64, -1, 0} {
+		p := newPeer(t, "alice", func(c *Config) { c.LamportUnit, c.MaxLamportDrift = Milliseconds, 0 })
+		p.now = now
+		p.take(message("b1", 5, from("bob")))
+		expect(t, "clock", p.clock, 0)
+	}
+}
+
+func TestSumsOfTimesEndAtTheEndOfTime(t *testing.T) {
+	for _, sum := range [][3]int64{
+		{math.MaxInt64, 1, math.MaxInt64}, {math.MaxInt64 - 5, 6, math.MaxInt64}, {math.MaxInt64 - 5, 5, math.MaxInt64},
+		{math.MaxInt64 - 5, 4, math.MaxInt64 - 1}, {math.MaxInt64, 0, math.MaxInt64}, {-5, 3, -2}, {5, -3, 2}, {math.MaxInt64, math.MaxInt64, math.MaxInt64},
+	} {
+		expect(t, fmt.Sprint(sum), saturatingAdd(sum[0], sum[1]), sum[2])
+	}
 }

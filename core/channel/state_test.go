@@ -297,3 +297,31 @@ func TestRestoreTakesTheNewerOfAMessageThatWasSentAgain(t *testing.T) {
 	expect(t, "appended", appended(update), []string{"m"})
 	expect(t, "gone", update.Gone, []snapshot.HistoryKey{{MessageID: "m", Lamport: 1000}})
 }
+
+// The clock of a channel that was restored goes to the newest message of its log once: a
+// message that came later, from a clock far ahead, must not take it along as time passes.
+func TestRestoredClockCatchesUpOnce(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.MaxLamportDrift = 10 * second })
+	p.send("m1")
+	p = p.restarted()
+	p.take(message("b1", 1_000_000, from("bob")))
+	clock := p.clock
+	p.now += 5 * second
+	p.markMet("x")
+	expect(t, "clock", p.clock, clock)
+}
+
+func TestRestoredMessagesThatAreCompleteAreInspectedInOrder(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b2", 1002, from("bob"), cites("b1")))
+	p.take(message("b3", 1003, from("bob"), cites("b1")))
+	meta := p.Meta()
+	p.take(message("b1", 1001, from("bob")))
+	data := &snapshot.ChannelData{Meta: meta, History: [][]byte{p.log.get("b1").stored.Bytes()}}
+	restored, _, err := Restore(p.id, p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "complete", restored.Inspect(start).Complete, []Named{{"b2", "bob", 1002}, {"b3", "bob", 1003}})
+	expect(t, "count", restored.Count(start).Complete, 2)
+}
