@@ -52,6 +52,8 @@ help:
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
 	@echo 'make fuzz      every fuzz target, FUZZTIME=$(FUZZTIME) each; FUZZ=PATTERN chooses some'
 	@echo 'make lint      gofmt, go vet, staticcheck'
+	@echo 'make coverage  what the tests cover of core, capi and what belongs to it'
+	@echo 'make keep-version  what this version keeps, for later ones to load: before it is tagged'
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
 	@echo 'make uninstall with the same variables: remove what install put there'
@@ -414,3 +416,31 @@ keep-version:
 	@! git rev-parse -q --verify 'refs/tags/v$(VERSION)' >/dev/null || \
 	    { echo 'make keep-version: v$(VERSION) is tagged: what it kept stays as it is' >&2; exit 1; }
 	$(GO) test ./core/store -run '^TestAStoreOfEveryVersionOpensForEverAfter$$' -count=1 -keep '$(VERSION)'
+
+# ---- coverage ------------------------------------------------------------------
+
+# The library that writes what the hosts covered to the folder GOCOVERDIR, when they end.
+COVERED := github.com/libsds/libsds/core/...,github.com/libsds/libsds/capi/...,github.com/libsds/libsds/internal/...,github.com/libsds/libsds/persistence_callbacks/...
+
+.PHONY: coverage hosts-coverage
+
+coverage:
+	MAKE='$(MAKE)' GO='$(GO)' CC='$(CC)' scripts/check-coverage
+
+hosts-coverage: $(addprefix build/hosts/coverage/,$(HOSTS))
+
+# It is built from a copy of the sources, in which the hook lies beside them.
+build/coverage/$(SONAME): $(SOURCES) tests/coverage/hook.go.txt tests/coverage/hook.c.txt
+	@rm -rf build/coverage/sources
+	@mkdir -p build/coverage/sources
+	@tar -cf - go.mod go.sum include core capi internal persistence_callbacks | tar -xf - -C build/coverage/sources
+	@cp tests/coverage/hook.go.txt build/coverage/sources/capi/coverage_hook.go
+	@cp tests/coverage/hook.c.txt build/coverage/sources/capi/coverage_hook.c
+	cd build/coverage/sources && $(GO_BUILD) -cover -covermode=atomic -coverpkg='$(COVERED)' \
+	    -buildmode=c-shared -ldflags '$(LINK_SHARED)' -o '$(CURDIR)/$@' ./capi
+	@rm -f $(basename $@).h
+	ln -sf $(SONAME) build/coverage/libsds.so
+
+build/hosts/coverage/%: tests/capi/%.c $(HOST_HEADERS) build/coverage/$(SONAME)
+	@mkdir -p $(@D)
+	$(HOST_CC) $< -o $@ -Lbuild/coverage $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/coverage

@@ -324,3 +324,33 @@ func TestOutgoingBufferOfABurstGoesWithIt(t *testing.T) {
 		expect(t, "what the log has evicted", len(p.outgoing.evicted), 0)
 	}
 }
+
+func TestEveryMessageThatWasResentOftenEnoughFails(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.MaxResendAttempts = 0 })
+	p.send("m1")
+	p.send("m2")
+	p.now += 61 * second
+	p.send("m3")
+	p.sweepBuffers()
+	p.expectEvents(t, "message_delivery_failed m1 attempt 0", "message_delivery_failed m2 attempt 0")
+	expect(t, "outgoing", p.outgoingIDs(), []string{"m3"})
+}
+
+// A filter of 64 bits and one position for each id.
+func TestFilterIsCredibleUpToThreeQuarters(t *testing.T) {
+	for bits, acknowledged := range map[int]int{48: 1, 49: 0} {
+		p := newPeer(t, "alice", func(c *Config) { c.PossibleAckThreshold = 1 })
+		p.send("m1")
+		position := int(bloom.FarmHash.Sum("m1").A % 64)
+		data := make([]byte, 8)
+		for i := range bits { // that of the message, and those that follow it
+			at := (position + i) % 64
+			data[at/8] |= 1 << (at % 8)
+		}
+		filter := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), data)
+		filter = protowire.AppendVarint(protowire.AppendTag(filter, 4, protowire.VarintType), 1)
+		filter = protowire.AppendVarint(protowire.AppendTag(filter, 5, protowire.VarintType), 64)
+		p.take(message("b1", 2000, from("bob"), withFilter(filter)))
+		expect(t, fmt.Sprint(bits, " bits: outgoing"), p.outgoing.len(), 1-acknowledged)
+	}
+}

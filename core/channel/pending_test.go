@@ -136,3 +136,17 @@ func TestNothingIsPendingWithoutABackend(t *testing.T) {
 	expect(t, "hints", p.PendingHints(), nil)
 	expect(t, "pending", p.PendingLen(), 0)
 }
+
+func TestEvictionThatWasNotSavedIsPendingAgain(t *testing.T) {
+	p := newPeer(t, "alice", bounded(1))
+	p.send("m1")
+	p.HistorySaved()
+	p.send("m2") // evicts m1
+	update := p.PendingHistory()
+	expect(t, "evicted", update.Evict, []string{"m1"})
+	p.HistorySaved()
+	p.HistoryUnsaved(&update)
+	expect(t, "pending again", p.PendingHistory(), snapshot.HistoryUpdate{
+		Append: update.Append, Evict: []string{"m1"}, Gone: update.Gone,
+	})
+}
