@@ -59,14 +59,15 @@ func (c *Channel) receive(now int64, m *wire.Message, effects *Effects) {
 	receipt.Buffered = c.incoming.get(e.id) != nil // it may have had to give way itself
 }
 
-// isOwn tells whether a message is one of ours that comes back. Without an id of
-// ours, it is one that waits for its acknowledgement, or a sync message that we
+// isOwn tells whether a message is one of ours that comes back. One that names
+// no sender, because we have no id or because its format has no room for one, is
+// ours if it waits for its acknowledgement, or if it is the sync message that we
 // would have made at its time.
 func (c *Channel) isOwn(m *wire.Message) bool {
-	if c.cfg.ParticipantID != "" {
+	if m.SenderID != "" {
 		return m.SenderID == c.cfg.ParticipantID
 	}
-	return c.outgoing.evicted[m.ID] != nil || m.SenderID == "" && m.IsSync() && m.ID == c.syncID(m.Lamport)
+	return c.outgoing.evicted[m.ID] != nil || m.IsSync() && m.ID == c.syncID(m.Lamport)
 }
 
 // noteMissing announces what a message lacks and schedules asking for it.

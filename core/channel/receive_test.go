@@ -355,16 +355,22 @@ func TestNothingOfAPayloadIsKept(t *testing.T) {
 	}
 }
 
-func TestAnEchoAcknowledgesNothingWithoutAParticipantIDEither(t *testing.T) {
-	p := newPeer(t, "", func(c *Config) { c.MaxHistory = 2 })
-	var payloads [][]byte
-	for _, id := range []string{"m1", "m2", "m3", "m4"} {
-		payloads = append(payloads, p.send(id))
+// TestAnEchoThatNamesNoSenderAcknowledgesNothingEither: without a participant id, and
+// with one in a format that has no room for it.
+func TestAnEchoThatNamesNoSenderAcknowledgesNothingEither(t *testing.T) {
+	for name, format := range map[string]wire.Format{"": wire.SDS04, "alice": wire.SDS02} {
+		t.Run(format.String(), func(t *testing.T) {
+			p := newPeer(t, name, func(c *Config) { c.MaxHistory, c.Format = 2, format })
+			var payloads [][]byte
+			for _, id := range []string{"m1", "m2", "m3", "m4"} {
+				payloads = append(payloads, p.send(id))
+			}
+			sync := p.step(Input{Op: OpSendSync}).Encoded
+			p.take(decode(t, sync))
+			p.expectEvents(t)
+			p.take(decode(t, payloads[1]))                    // evicted from the log, and cites m1
+			p.expectEvents(t, "missing_dependencies m2 [m1]") // which the log has evicted, too
+			expect(t, "outgoing", p.outgoingIDs(), []string{"m1", "m2", "m3", "m4"})
+		})
 	}
-	sync := p.step(Input{Op: OpSendSync}).Encoded
-	p.take(decode(t, sync))
-	p.expectEvents(t)
-	p.take(decode(t, payloads[1]))                    // evicted from the log, and cites m1
-	p.expectEvents(t, "missing_dependencies m2 [m1]") // which the log has evicted, too
-	expect(t, "outgoing", p.outgoingIDs(), []string{"m1", "m2", "m3", "m4"})
 }

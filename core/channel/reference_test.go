@@ -217,9 +217,9 @@ func (r *model) receive(m *wire.Message) {
 	r.leaveRepairs(m.ID) // 2
 
 	own := m.SenderID == r.cfg.ParticipantID
-	if r.cfg.ParticipantID == "" { // ours are then those that we know to be
+	if m.SenderID == "" { // ours are then those that we know to be
 		own = r.ownOf(m.ID) != nil && r.logged(m.ID) == nil ||
-			m.SenderID == "" && len(m.Content) == 0 && m.ID == r.syncID(m.Lamport)
+			len(m.Content) == 0 && m.ID == r.syncID(m.Lamport)
 	}
 	if known := r.logged(m.ID); known != nil { // 3
 		receipt.SenderID, receipt.Duplicate = known.SenderID, true
