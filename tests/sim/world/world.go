@@ -1,0 +1,200 @@
+package world
+
+import (
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/libsds/libsds/core"
+)
+
+// World is one run of a script.
+type World struct {
+	script       *Script
+	config       core.Config
+	agenda       agenda
+	network      network
+	participants []*participant
+	byName       map[string]*participant
+	store        *storeNode // nil: there is none
+	fetching     int        // what is on its way from it
+
+	messages  map[string]*message
+	inOrder   []*message // by index
+	ephemeral map[string]bool
+
+	trace     trace
+	measures  Measures
+	violation *Violation
+	// unwatched runs are measured, and not held to invariants after every step.
+	unwatched bool
+	// stagger bounds when the timers of a participant begin.
+	stagger int64
+}
+
+// Options say how a script is run.
+type Options struct {
+	// Trace gets every line of what happens; nil is nobody.
+	Trace io.Writer
+	// Explicit gets the fate of every payload that was not delivered once and as
+	// fast as can be; nil is nobody.
+	Explicit *[]Fate
+	// Unwatched leaves out what is checked after every step, and the hash.
+	Unwatched bool
+	// UntilConsistent ends the run as soon as every participant has every message.
+	UntilConsistent bool
+}
+
+// Result is what came of a run.
+type Result struct {
+	// Violation is the first invariant that did not hold, or nil.
+	Violation *Violation
+	// Hash is of everything that happened: equal for equal runs.
+	Hash     string
+	Steps    int
+	Measures Measures
+}
+
+// Run runs a script to its end. The same script gives the same result, whatever
+// the machine. An error is about the script.
+func Run(s *Script, o Options) (Result, error) {
+	w, err := newWorld(s, o)
+	if err != nil {
+		return Result{}, err
+	}
+	for i := range s.Participants {
+		w.join(&s.Participants[i], i)
+	}
+	for i := range s.Actions {
+		a := &s.Actions[i]
+		w.agenda.at(a.At, func() { w.act(a) })
+	}
+	w.agenda.at(s.Calm, w.calm)
+	begin := s.Calm + w.settleTime()
+	w.step(begin, o.UntilConsistent)
+	for deadline := w.deadline(); w.violation == nil && !w.restless() && w.agenda.now < deadline && !w.settled() && !(o.UntilConsistent && w.consistent()); {
+		w.step(w.agenda.now+w.config.SyncMessageIntervalMs, o.UntilConsistent)
+	}
+	switch {
+	case w.violation != nil:
+	case !w.restless():
+		w.judge()
+	case w.measures.Again == 0:
+		w.violate(Patience, "everybody", "after %d steps there is still something to do", mostSteps)
+	default:
+		w.measures.Restless = 1
+	}
+	w.measures.end(w)
+	for _, p := range w.participants {
+		if p.manager != nil {
+			p.manager.Close()
+		}
+	}
+	return Result{w.violation, w.trace.sum(), w.trace.lines, w.measures}, nil
+}
+
+// mostSteps bounds a run that is watched.
+const mostSteps = 200_000
+
+// restless tells whether a run does not come to its end.
+func (w *World) restless() bool { return !w.unwatched && w.trace.lines > mostSteps }
+
+// step lets time pass.
+func (w *World) step(until int64, untilConsistent bool) {
+	for w.violation == nil && !w.restless() && w.agenda.next(until) {
+		if untilConsistent && w.measures.consistentNow && w.consistent() {
+			return
+		}
+	}
+}
+
+func newWorld(s *Script, o Options) (*World, error) {
+	w := &World{
+		script: s, byName: map[string]*participant{}, messages: map[string]*message{}, ephemeral: map[string]bool{},
+		network: newNetwork(s), trace: newTrace(o.Trace), unwatched: o.Unwatched, stagger: math.MaxInt64,
+	}
+	w.trace.skip = o.Unwatched && o.Trace == nil
+	w.network.explicit = o.Explicit
+	config := s.Config
+	if config == "" {
+		config = "{}"
+	}
+	var err error
+	if w.config, err = core.ParseConfig([]byte(config)); err != nil {
+		return nil, fmt.Errorf("the script's config: %w", err)
+	}
+	if s.Store != nil {
+		w.store = &storeNode{w: w, loss: s.Store.Loss, payloads: map[string]*payload{}, asked: map[asking]bool{}}
+	}
+	return w, nil
+}
+
+// join makes a participant, which starts when it joins.
+func (w *World) join(m *Member, index int) {
+	p := &participant{w: w, member: m, name: m.Name, index: index, skew: m.Skew, fault: faults[m.Fault], disk: &disk{always: m.Syncs == 0}}
+	w.participants = append(w.participants, p)
+	w.byName[m.Name] = p
+	w.agenda.at(m.Joins, p.start)
+	if m.Syncs > 0 {
+		w.agenda.at(m.Joins+m.Syncs, p.syncDisk)
+	}
+}
+
+// act does what a script says.
+func (w *World) act(a *Action) {
+	p := w.byName[a.Name]
+	switch a.Verb {
+	case verbSend, verbWhisper:
+		p.send(a)
+	case verbMet:
+		p.met(a.Message)
+	case verbSplit:
+		w.trace.note(w.agenda.now, "network", a.String())
+		w.network.split(a.Sides)
+	case verbHeal:
+		w.trace.note(w.agenda.now, "network", a.String())
+		w.network.side = nil
+	case verbCrash:
+		p.crash(a.Calls, a.Lose)
+	case verbRestart:
+		p.restart()
+	case verbClock:
+		p.jump(a.Jump)
+	case verbDisk:
+		w.trace.note(w.agenda.now, a.Name, a.String())
+		p.disk.fails = a.Fails
+	}
+}
+
+// calm is when nothing goes wrong any more.
+func (w *World) calm() {
+	w.trace.note(w.agenda.now, "network", "calm")
+	for _, p := range w.participants {
+		p.disk.fails, p.disk.crashIn = false, 0
+	}
+}
+
+// delivered takes down that a message came to a participant for the first time.
+func (w *World) delivered(p *participant, m *message) {
+	m.ready++
+	w.measures.consistentNow = true
+	w.measures.Deliveries++
+	if w.script.Participants[p.index].Joins <= m.sentAt {
+		w.measures.Latency.add(w.agenda.now - m.sentAt)
+	}
+	w.measures.LastDelivery = w.agenda.now
+}
+
+// consistent tells whether every message has come to everybody.
+func (w *World) consistent() bool {
+	w.measures.consistentNow = false
+	if w.agenda.now < w.script.Calm {
+		return false
+	}
+	for _, m := range w.inOrder {
+		if m.sentAt >= 0 && m.ready < len(w.participants)-1 {
+			return false
+		}
+	}
+	return true
+}
