@@ -243,13 +243,14 @@ func (c *Channel) resolve(id string) {
 }
 
 // evict shrinks the log to its bound, smallest first, sparing what this step
-// delivered: that shall be announced before it can be forgotten.
+// delivered: that shall be announced before it can be forgotten, and goes with the
+// next step. One larger message goes in its place and no more: or whoever has a
+// long chain of old messages delivered at once would have all others forgotten.
 func (c *Channel) evict() {
-	for c.log.len() > c.cfg.MaxHistory {
+	for excess := c.log.len() - c.cfg.MaxHistory; excess > 0; excess-- {
 		victim := c.log.removeOldest(c.operation)
 		if victim == nil { // a late message was delivered below the others
-			excess := c.log.len() - c.cfg.MaxHistory
-			for _, victim := range c.log.removeOldestOf(excess, c.operation) {
+			for _, victim := range c.log.removeBesides(excess, c.operation) {
 				c.evicted(victim)
 			}
 			return

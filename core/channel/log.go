@@ -78,15 +78,20 @@ func (l *log) removeOldest(operation uint64) *entry {
 	return first.entry
 }
 
-// removeOldestOf removes and returns the first n entries, or as many as there
-// are, that operation did not deliver.
-func (l *log) removeOldestOf(n int, operation uint64) []*entry {
+// removeBesides removes and returns those of the first n entries that operation did
+// not deliver, and one larger entry in place of all that it did.
+func (l *log) removeBesides(n int, operation uint64) []*entry {
 	victims := make([]*entry, 0, n)
+	inPlace := false // of one that was spared, another goes
 	l.ordered.Ascend(func(p position) bool {
-		if p.entry.delivered != operation {
+		if p.entry.delivered == operation {
+			inPlace = true
+		} else {
 			victims = append(victims, p.entry)
+			inPlace = inPlace && n > 0
 		}
-		return len(victims) < n
+		n--
+		return n > 0 || inPlace
 	})
 	for _, victim := range victims {
 		l.remove(victim)

@@ -47,6 +47,19 @@ func TestEvictionSparesThisOperation(t *testing.T) {
 		p.sweepBuffers()
 		expect(t, "log after the next", p.logIDs(), []string{"b3", "b4"})
 	})
+	t.Run("a cascade below the others", func(t *testing.T) {
+		p := newPeer(t, "alice", bounded(4))
+		for i := range 4 {
+			p.take(message(fmt.Sprint("b", i), uint64(2000+i)))
+		}
+		for i := 5; i > 0; i-- {
+			p.take(message(fmt.Sprint("old", i), uint64(i), cites(fmt.Sprint("old", i-1))))
+		}
+		p.take(message("old0", 1))
+		expect(t, "log", p.logIDs(), []string{"old0", "old1", "old2", "old3", "old4", "old5", "b1", "b2", "b3"})
+		p.sweepBuffers()
+		expect(t, "log after the next", p.logIDs(), []string{"old5", "b1", "b2", "b3"})
+	})
 	t.Run("an own message behind the clock of its peers", func(t *testing.T) {
 		p := newPeer(t, "alice", bounded(2))
 		p.take(message("b1", 1<<40))

@@ -384,14 +384,20 @@ func (r *model) strike(id string) {
 	r.incoming = left
 }
 
-// evict: the smallest first, never one delivered in the same operation.
+// evict: the smallest first, never one delivered in the same operation. In place of
+// all of those goes one that is larger, so that a late message does not make the log
+// longer, and a chain of them not make it forget everything else.
 func (r *model) evict() {
-	for len(r.log) > r.cfg.MaxHistory {
-		victim := slices.IndexFunc(r.log, func(m *refMessage) bool { return !m.thisNow })
-		if victim < 0 {
-			return
+	excess := len(r.log) - r.cfg.MaxHistory
+	spared := false
+	for i := 0; i < len(r.log) && (excess > 0 || spared); excess-- {
+		if r.log[i].thisNow {
+			spared = true
+			i++
+			continue
 		}
-		r.log = slices.Delete(r.log, victim, victim+1)
+		spared = spared && excess > 0
+		r.log = slices.Delete(r.log, i, i+1)
 	}
 }
 
