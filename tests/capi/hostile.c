@@ -228,6 +228,71 @@ static void the_longest_history_that_is_allowed_is_accepted(void)
     expect_unharmed(ctx);
 }
 
+/*
+ * As much of missing dependencies as a payload can hold, with the longest hints: 8 MiB, which the library keeps, twice, and
+ * tells in JSON, in the answer and in the event, of which this test takes copies.
+ */
+static void the_longest_hints_are_told_in_bounded_memory(void)
+{
+    enum { ENTRIES = 1900, HINT = 4096 };
+    const long most_growth_kib = 256 * 1024;
+    static unsigned char hint[HINT];
+    struct journal *heard;
+    void *ctx = open_victim(&heard);
+    struct payload payload = begin_message("hinted", 5);
+    struct answer answer;
+    long before;
+    int entries = scaled(ENTRIES), i;
+
+    memset(hint, 0xff, sizeof hint);
+    for (i = 0; i < entries; i++) {
+        struct payload entry = {0};
+        char id[16];
+
+        snprintf(id, sizeof id, "d%d", i);
+        payload_text(&entry, 1, id);
+        payload_bytes(&entry, 2, hint, sizeof hint);
+        payload_bytes(&payload, 3, entry.data, entry.length);
+        payload_free(&entry);
+    }
+    end_message(&payload);
+    before = resident_kib();
+    answer = unwrap(ctx, payload_view(&payload));
+    EXPECT_OK(answer);
+    EXPECT(answer.length > (size_t)entries * HINT);
+    if (!EXPECT(resident_kib() - before < most_growth_kib))
+        printf("    %ld KiB more\n", resident_kib() - before);
+    EXPECT_NUMBER(journal_count(heard, "missing_dependencies", "hinted"), 1);
+    payload_free(&payload);
+    expect_unharmed(ctx);
+}
+
+/* Wherever it stands; and the error does not repeat it. */
+static void an_id_of_a_megabyte_is_refused_in_few_words(void)
+{
+    enum { MEGABYTE = 1 << 20 };
+    static const unsigned fields[] = {1, 3, 4, 7};
+    char *id = scratch(MEGABYTE + 1);
+    size_t i;
+
+    memset(id, 'x', MEGABYTE);
+    id[MEGABYTE] = '\0';
+    for (i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        struct journal *heard;
+        void *ctx = open_victim(&heard);
+        struct payload payload = begin_message("evil", 5);
+        struct answer answer;
+
+        end_message(&payload);
+        payload_text(&payload, fields[i], id);
+        answer = unwrap(ctx, payload_view(&payload));
+        EXPECT_FAILED(answer, "error processing UNWRAP_MESSAGE request: reDeserializationError");
+        EXPECT(answer.length < 256);
+        payload_free(&payload);
+        expect_unharmed(ctx);
+    }
+}
+
 static void fields_that_break_the_format_are_refused(void)
 {
     static const struct {
@@ -364,8 +429,10 @@ int main(int argc, char **argv)
     RUN(a_filter_that_cannot_be_is_ignored_and_its_message_delivered);
     RUN(a_filter_that_claims_everything_acknowledges_nothing);
     RUN(a_filter_that_is_no_filter_is_ignored);
+    RUN(the_longest_hints_are_told_in_bounded_memory); /* before what takes more memory than that itself */
     RUN(histories_without_end_are_refused_in_bounded_memory);
     RUN(the_longest_history_that_is_allowed_is_accepted);
+    RUN(an_id_of_a_megabyte_is_refused_in_few_words);
     RUN(fields_that_break_the_format_are_refused);
     RUN(every_truncation_of_a_message_is_survived);
     RUN(random_bytes_are_survived);
