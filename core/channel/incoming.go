@@ -39,7 +39,13 @@ type incoming struct {
 	byMissing map[string][]reference
 	arrival   list.List
 	bytes     int
+	// grown is how many ids the larger index held at its most: maps do not shrink.
+	grown int
 }
+
+// keptWaiting is the room that the indices of an empty buffer keep for the next
+// messages.
+const keptWaiting = 64
 
 func (b *incoming) len() int { return len(b.byID) }
 
@@ -60,6 +66,7 @@ func (b *incoming) add(e *entry, deps []Dependency, now int64) {
 		b.byMissing[dependency.ID] = append(references, reference{w, i})
 	}
 	b.byID[e.id] = w
+	b.grown = max(b.grown, len(b.byID), len(b.byMissing))
 	w.place = b.arrival.PushBack(w)
 	b.bytes += w.size
 }
@@ -114,6 +121,9 @@ func (b *incoming) drop(w *waiting) {
 	delete(b.byID, w.entry.id)
 	b.arrival.Remove(w.place)
 	b.bytes -= w.size
+	if len(b.byID) == 0 && b.grown > keptWaiting {
+		*b = incoming{} // a flood leaves no empty room behind
+	}
 }
 
 // oldest returns the message that has waited longest, or nil.

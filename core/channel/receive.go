@@ -41,6 +41,7 @@ func (c *Channel) receive(now int64, m *wire.Message, effects *Effects) {
 		c.noteRequests(now, m.RepairRequests)
 	}
 	receipt.Missing = c.missing(m, cited)
+	clear(cited) // or the scratch would hold what the log forgets
 	if m.IsSync() {
 		receipt.MessageID, receipt.SenderID = strings.Clone(m.ID), strings.Clone(m.SenderID)
 		c.noteMissing(now, receipt, effects)
