@@ -66,7 +66,7 @@ func TestChainBackwards(t *testing.T) {
 // TestChainCostsGrowWithItsLength and no faster: in order, from its end, and when
 // its first message releases all of it.
 func TestChainCostsGrowWithItsLength(t *testing.T) {
-	const n = 2500 // four times this is maxIncomingMessages
+	const n = 1500
 	links := func(n int) [][]byte {
 		payloads := make([][]byte, n)
 		for i := range payloads {

@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/libsds/libsds/core"
@@ -41,6 +42,9 @@ func TestFutureMessagesThatOwnTheLog(t *testing.T) {
 			}
 		}
 	}
+	if held := r.honestInLog(); held > 1 {
+		t.Errorf("%d honest messages are in a log that is full of later ones", held)
+	}
 	lost := r.say(r.others[0], r.victim, r.others[1])
 	r.say(r.others[1])
 	r.pass(300)
@@ -60,4 +64,20 @@ func TestFutureMessagesThatOwnTheLog(t *testing.T) {
 	if r.others[0].resent == 0 {
 		t.Errorf("%s came without being sent again", lost.id)
 	}
+}
+
+// honestInLog is how many messages of honest participants the victim's log has.
+func (r *room) honestInLog() int {
+	r.t.Helper()
+	inspection, err := r.victim.Inspect(channelID)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	honestOnes := 0
+	for _, logged := range inspection.Log {
+		if strings.HasPrefix(logged.MessageID, honest) {
+			honestOnes++
+		}
+	}
+	return honestOnes
 }

@@ -136,3 +136,106 @@ func TestWhatIsMissingIsAskedForWithinBounds(t *testing.T) {
 	r.talk(12, nil)
 	r.expectService()
 }
+
+// TestMissingIDsOfStrangersAreOutrun: who cites what nobody has makes everybody ask
+// for that, too, and a message asks for maxRepairRequests only, the most overdue
+// first. Ten such ids in each interval of sync messages are outrun; thirty are where
+// messages may ask for as many.
+func TestMissingIDsOfStrangersAreOutrun(t *testing.T) {
+	for name, test := range map[string]struct {
+		ids     int
+		changes func(*core.Config)
+	}{
+		"ten, by default":                      {10, func(*core.Config) {}},
+		"thirty, with maxRepairRequests at 30": {30, func(c *core.Config) { c.MaxRepairRequests = 30 }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := openRoom(t, test.changes)
+			flood := r.floodOfMissingIDs(test.ids)
+			for range 10 {
+				flood()
+				r.pass(30)
+			}
+			r.talk(12, nil)
+			for i := 0; i < 30 && !r.quiet(); i++ {
+				flood()
+				r.pass(30)
+			}
+			r.expectService()
+		})
+	}
+}
+
+// floodOfMissingIDs returns what makes everybody miss n more ids that nobody has.
+func (r *room) floodOfMissingIDs(n int) func() {
+	flood := 0
+	return func() {
+		flood++
+		r.attack(forged(wire.SDS04, fmt.Sprint("flood", flood), saying(nil), citing(numbered(fmt.Sprint("missing", flood, "-"), n)...)))
+	}
+}
+
+// TestWhatStopsRepairs is what is known to be wrong: three ways to keep what the
+// network has lost from being asked for, while they last. What remains: what was
+// not lost is delivered once and acknowledged, nothing waits for longer than
+// missingDependencyTimeoutMs, and when it is over everything works.
+func TestWhatStopsRepairs(t *testing.T) {
+	const seconds = 10
+	for name, attack := range map[string]func(*room) func(){
+		"thirty missing ids in each interval of sync messages": func(r *room) func() { return r.floodOfMissingIDs(30 * seconds / 30) },
+		"sync messages under the missing ids": func(r *room) func() {
+			return func() {
+				for _, u := range r.said {
+					r.attack(forged(wire.SDS04, u.id, saying(nil)))
+				}
+			}
+		},
+		"requests for the missing ids that name nobody": func(r *room) func() {
+			requests := 0
+			return func() {
+				for _, u := range r.said {
+					requests++
+					r.attack(forged(wire.SDS04, fmt.Sprint("request", requests), saying(nil), asking("", u.id)))
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := openRoom(t)
+			attack := attack(r)
+			for range 30 {
+				attack()
+				r.pass(seconds)
+			}
+			r.talk(12, nil)
+			config := core.DefaultConfig()
+			timeout := int(config.MissingDependencyTimeoutMs+config.BufferSweepIntervalMs)/1000 + 1
+			for range timeout / seconds {
+				attack()
+				r.pass(seconds)
+			}
+			missing := 0
+			for _, p := range r.everybody() {
+				for _, u := range r.said {
+					switch n := p.contents["content of "+u.id]; {
+					case u.sender == p.name && p.sent[u.id] != 1:
+						t.Errorf("%s: %s was acknowledged %d times", p.name, u.id, p.sent[u.id])
+					case u.sender != p.name && n > 1:
+						t.Errorf("%s: %s was delivered %d times", p.name, u.id, n)
+					case u.sender != p.name && n == 0:
+						missing++
+					}
+				}
+				if n := p.held().Incoming; n > 0 {
+					t.Errorf("%s: %d messages wait", p.name, n)
+				}
+			}
+			expectAtMost(t, "messages not delivered, of those that the network lost", int64(missing), 3)
+
+			r.pass(int(2 * config.RepairTMaxMs / 1000))
+			r.startOver()
+			r.talk(12, nil)
+			r.expectService()
+		})
+	}
+}

@@ -33,6 +33,7 @@ type room struct {
 	victim *participant
 	others []*participant
 	said   []utterance
+	spoken int // how many were said, also those that are not expected any more
 }
 
 // utterance is a message of an honest participant.
@@ -140,7 +141,8 @@ func (r *room) sender(id string) string {
 // say has p say something that all but the deaf hear.
 func (r *room) say(p *participant, deaf ...*participant) utterance {
 	r.t.Helper()
-	id := fmt.Sprintf("%s%s-%d", honest, p.name, len(r.said))
+	id := fmt.Sprintf("%s%s-%d", honest, p.name, r.spoken)
+	r.spoken++
 	payload, err := p.Wrap(nil, channelID, id, []byte("content of "+id))
 	if err != nil {
 		r.t.Fatal(err)
@@ -239,6 +241,15 @@ func (r *room) talk(n int, attack func(i int)) {
 		}
 		r.say(speaker, deaf...)
 		r.pass(1)
+	}
+}
+
+// startOver expects nothing of what was said so far any more.
+func (r *room) startOver() {
+	r.said = nil
+	for _, p := range r.everybody() {
+		p.delivered, p.failed, p.lost, p.repairs = nil, nil, nil, 0
+		p.contents, p.sent = make(map[string]int), make(map[string]int)
 	}
 }
 
