@@ -326,6 +326,29 @@ static void dlclose_is_harmless(void)
     expect_child_succeeds(load_close_and_load_again);
 }
 
+/* The library stays, with its timers, when the host has closed it, and the process can end all the same. */
+static void load_close_and_end(void)
+{
+    int answers = 0;
+    void *ctx;
+
+    load();
+    ctx = library.open(count, &answers);
+    library.start(ctx, count, &answers);
+    EXPECT_NUMBER(answers, 2);
+    EXPECT_NUMBER(dlclose(library.handle), 0);
+    sleep_ms((int)(getpid() % 5));
+    exit(atomic_load(&expectations.failures) > 0);
+}
+
+static void a_process_may_end_after_dlclose_while_timers_run(void)
+{
+    int i;
+
+    for (i = 0; i < scaled(100); i++)
+        expect_child_succeeds(load_close_and_end);
+}
+
 /* Blocking a signal in order to wait for it works only if no thread of the library takes it. */
 static void load_block_and_wait(void)
 {
@@ -366,5 +389,6 @@ int main(int argc, char **argv)
     RUN(sigterm_still_ends_a_process);
     RUN(a_blocked_signal_comes_to_who_waits_for_it);
     RUN(dlclose_is_harmless);
+    RUN(a_process_may_end_after_dlclose_while_timers_run);
     return expect_end();
 }
