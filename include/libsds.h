@@ -65,6 +65,9 @@
  * RET_ERR), and the error names where it came from: "libsds error: called from inside a
  * retrieval hint provider". Nothing deadlocks.
  *
+ * A callback should not take long: other calls on its context may return only after it.
+ * Other contexts go on meanwhile.
+ *
  * Callbacks, handlers, providers and procedures must return: they must not throw C++
  * exceptions, longjmp or end their thread. An exception that leaves one ends the process
  * at once, with std::terminate(), whatever catches it further out. A thread that has left

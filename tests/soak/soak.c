@@ -27,8 +27,8 @@
 
 /*
  * Up to how much memory may grow in an hour, where growth is told from noise by twice its error. The contexts that
- * were closed account for about 2 MiB: a quarter of a kilobyte for each, as the header says, and two a second are
- * closed. One lost block of 16 bytes for each delivery would be some 30 MiB.
+ * were closed account for up to 2 MiB: a quarter of a kilobyte for each, as the header says, and two a second are
+ * closed. One lost block of 32 bytes for each delivery would be 16 MiB, at half a million deliveries.
  */
 static const double most_growth = 16 * 1024 * 1024;
 
@@ -169,7 +169,7 @@ static int judge(double duration)
 
         *t = trend_of(samples + first, count, (enum measure)i);
         printf("%-16s %14.0f %14.0f %14.0f %14.0f   %+.0f +- %.0f\n", measure_names[i], t->first, t->last, t->least,
-               t->most, t->slope, t->error);
+               t->most, t->slope + 0.0, t->error); /* and no -0 */
         if (i <= C_HEAP)
             memory &= judged < worth_judging || t->slope - 2 * t->error <= most_growth;
     }
