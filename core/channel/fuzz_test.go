@@ -101,7 +101,7 @@ type twin struct {
 	kept  map[string]string
 }
 
-// world of a story: what was sent can be handed over.
+// A stage is where a story happens: what was sent can be handed over there.
 type stage struct {
 	t       failer
 	twins   []*twin
@@ -112,6 +112,9 @@ type stage struct {
 
 const mostInNetwork = 32
 
+// mostHappenings bounds a story: an endless one is taken for one that hangs.
+const mostHappenings = 300
+
 // tell runs a story.
 func tell(t failer, story []byte) {
 	s := &bytesOf{story}
@@ -121,7 +124,7 @@ func tell(t failer, story []byte) {
 		p := newPeer(t, name, change)
 		w.twins = append(w.twins, &twin{peer: p, model: newModel(p.id, p.cfg), kept: map[string]string{}})
 	}
-	for s.more() {
+	for n := 0; s.more() && n < mostHappenings; n++ {
 		w.happen(s)
 	}
 }
