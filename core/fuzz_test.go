@@ -14,6 +14,7 @@ import (
 	"github.com/libsds/libsds/core"
 	"github.com/libsds/libsds/core/wire"
 	"github.com/libsds/libsds/internal/allocation"
+	"github.com/libsds/libsds/internal/corpus"
 )
 
 // fuzzConfig has all bounds within reach of a short input.
@@ -44,7 +45,7 @@ func FuzzUnwrap(f *testing.F) {
 		f.Add(byte(i), ephemeral)
 	}
 	f.Add(byte(2), []byte("hello"))
-	for _, payload := range vectorPayloads(f) {
+	for _, payload := range append(vectorPayloads(f), corpus.Inputs(f, "../tests/fuzz/corpus/message")...) {
 		f.Add(byte(1), payload)
 	}
 	f.Fuzz(func(t *testing.T, format byte, payload []byte) {
@@ -89,6 +90,9 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add([]byte(`{} {}`))
 	f.Add([]byte(`null`))
 	f.Add([]byte(`{"unknown": 1}`))
+	for _, input := range corpus.Inputs(f, "../tests/fuzz/corpus/config") {
+		f.Add(input)
+	}
 	for _, key := range configKeys {
 		f.Add(object(key.name, key.byDefault))
 		for _, value := range key.outOfRange {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libsds/libsds/core/limits"
 	"github.com/libsds/libsds/internal/allocation"
+	"github.com/libsds/libsds/internal/corpus"
 )
 
 // FuzzParse reads any bytes as filters of both layouts, which takes no memory.
@@ -20,6 +21,9 @@ func FuzzParse(f *testing.F) {
 		f.Add(field, "id")
 	}
 	f.Add(make([]byte, 18752), "")
+	for _, input := range corpus.Inputs(f, "../../tests/fuzz/corpus/filter") {
+		f.Add(input, "id")
+	}
 	extremes := []Hashes{{}, {1<<64 - 1, 1<<64 - 1}, {1 << 63, 1}}
 	f.Fuzz(func(t *testing.T, field []byte, id string) {
 		for _, read := range []func([]byte) (View, bool){ParseSDS, ParseLIP} {

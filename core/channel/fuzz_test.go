@@ -17,13 +17,14 @@ import (
 	"github.com/libsds/libsds/core/limits"
 	"github.com/libsds/libsds/core/snapshot"
 	"github.com/libsds/libsds/core/wire"
+	"github.com/libsds/libsds/internal/corpus"
 )
 
 // FuzzStep reads bytes as what happens to three participants of a channel, and
 // has each be a Channel and a [model] side by side. After every step both must say
 // the same and hold the same, and a backend that is told of every change the log.
 func FuzzStep(f *testing.F) {
-	for _, story := range stories {
+	for _, story := range append(stories, corpus.Inputs(f, "../../tests/fuzz/corpus/step")...) {
 		f.Add(story)
 	}
 	f.Fuzz(func(t *testing.T, story []byte) { tell(t, story) })

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/libsds/libsds/internal/allocation"
+	"github.com/libsds/libsds/internal/corpus"
 )
 
 // fixedMemory is what decoding takes beside fifty times the blob: an error, and the
@@ -22,7 +23,10 @@ const fixedMemory = 16 << 10
 // accepted, generated code accepts too, and what that makes of it is the same
 // state; and it is written as what generated code says and as something that
 // decodes equal.
-func fuzz(f *testing.F, c codec) {
+func fuzz(f *testing.F, c codec, kept string) {
+	for _, input := range corpus.Inputs(f, "../../tests/fuzz/corpus/"+kept) {
+		f.Add(input)
+	}
 	for _, blob := range vectorBlobs(f) {
 		f.Add(blob)
 		f.Add(sub(1, blob))
@@ -83,9 +87,9 @@ func equal(t *testing.T, what string, got, want any) {
 	}
 }
 
-func FuzzDecodeMeta(f *testing.F)   { fuzz(f, codecs[0]) }
-func FuzzDecodeData(f *testing.F)   { fuzz(f, codecs[1]) }
-func FuzzDecodeUpdate(f *testing.F) { fuzz(f, codecs[2]) }
+func FuzzDecodeMeta(f *testing.F)   { fuzz(f, codecs[0], "meta") }
+func FuzzDecodeData(f *testing.F)   { fuzz(f, codecs[1], "data") }
+func FuzzDecodeUpdate(f *testing.F) { fuzz(f, codecs[2], "update") }
 
 // vectorBlobs returns the snapshots of the conformance vectors.
 func vectorBlobs(f *testing.F) (blobs [][]byte) {

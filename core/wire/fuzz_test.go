@@ -11,6 +11,7 @@ import (
 
 	"github.com/libsds/libsds/core/limits"
 	"github.com/libsds/libsds/internal/allocation"
+	"github.com/libsds/libsds/internal/corpus"
 )
 
 // Reading a payload takes memoryFactor times its length at most, and fixedMemory.
@@ -38,6 +39,9 @@ func FuzzDecode(f *testing.F) {
 	}
 	for _, format := range formats {
 		f.Add(Append(nil, format, fullMessage(), RawFilter("filter")))
+	}
+	for _, input := range corpus.Inputs(f, "../../tests/fuzz/corpus/message") {
+		f.Add(input)
 	}
 	var used, tight Message // used again and again, as callers do
 	f.Fuzz(func(t *testing.T, payload []byte) {
