@@ -471,3 +471,24 @@ func TestATreeThatIsTooDeep(t *testing.T) {
 	})
 	untouched(t, path, whole, longAgo)
 }
+
+// bbolt refuses it with words only, and no error of a name.
+func TestPagesThatAreLargerThanTheFileAreDamage(t *testing.T) {
+	path, content := newPath(t), filled(t)
+	pageSize := pageSizeOf(content)
+	for page := range 2 {
+		meta := content[page*pageSize+16:][:64]
+		binary.NativeEndian.PutUint32(meta[8:], 1<<24)
+		sum := fnv.New64a()
+		sum.Write(meta[:56])
+		binary.NativeEndian.PutUint64(meta[56:], sum.Sum64())
+	}
+	write(t, path, content)
+	s, err := store.Open(path)
+	if err == nil {
+		_ = s.Close()
+	}
+	if !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), path) {
+		t.Errorf("opened with %v", err)
+	}
+}

@@ -163,6 +163,9 @@ func (s *Store) refusal(err error, wasThere bool) error {
 	case wasThere && statErr == nil && info.Size() > 0 && info.Size() < leastBytes:
 		return fmt.Errorf("%w: it has only %d bytes", ErrForeign, info.Size())
 	}
+	if system := syscall.Errno(0); wasThere && !errors.As(err, &system) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err) // bbolt could read it, and made no sense of it
+	}
 	return err
 }
 
