@@ -254,7 +254,7 @@ func TestLargestFilterUsesEveryBitThatThereMayBe(t *testing.T) {
 }
 
 func TestErrorRatesThatNoFilterCanHave(t *testing.T) {
-	for _, rate := range []float64{math.NaN(), math.Inf(-1), -0.5, 0, 4e-20, 1, 1.5, math.Inf(1)} {
+	for _, rate := range []float64{math.NaN(), math.Inf(-1), -0.5, 0, 1e-300, 4e-20, 1, 1.5, math.Inf(1)} {
 		if bits, hashes := perElement(rate); (bits != 0 || hashes != 0) != (rate == 4e-20) {
 			t.Errorf("%g: %d bits, %d hashes", rate, bits, hashes)
 		}

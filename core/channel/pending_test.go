@@ -150,3 +150,15 @@ func TestEvictionThatWasNotSavedIsPendingAgain(t *testing.T) {
 		Append: update.Append, Evict: []string{"m1"}, Gone: update.Gone,
 	})
 }
+
+func TestPendingHintGoesWithItsMessage(t *testing.T) {
+	p := newPeer(t, "alice", bounded(1))
+	p.send("m1")
+	p.LearnHint("m1", []byte("where"))
+	p.send("m1") // again, as another message, of which nothing is known
+	expect(t, "hints", len(p.PendingHints()), 0)
+	p.LearnHint("m1", []byte("elsewhere"))
+	p.send("m2") // evicts m1
+	expect(t, "hints", len(p.PendingHints()), 0)
+	expect(t, "pending", p.Count(p.now).PendingHints, 0)
+}

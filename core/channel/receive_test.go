@@ -374,3 +374,26 @@ func TestAnEchoThatNamesNoSenderAcknowledgesNothingEither(t *testing.T) {
 		})
 	}
 }
+
+// Without an id of ours, only a sync message that says nothing of its sender and has the
+// very id that ours would have is taken for an echo.
+func TestOnlyTheVeryEchoOfASyncMessageIsOurs(t *testing.T) {
+	const lamport = 2000
+	for _, test := range []struct {
+		name  string
+		id    func(p *peer) string
+		parts []part
+		own   bool
+	}{
+		{"ours", func(p *peer) string { return p.syncID(lamport) }, []part{empty}, true},
+		{"of another id", func(*peer) string { return "sync" }, []part{empty}, false},
+		{"with content", func(p *peer) string { return p.syncID(lamport) }, nil, false},
+		{"with a sender", func(p *peer) string { return p.syncID(lamport) }, []part{empty, from("bob")}, false},
+		{"of another time", func(p *peer) string { return p.syncID(lamport + 1) }, []part{empty}, false},
+	} {
+		p := newPeer(t, "")
+		p.send("m1")
+		p.take(message(test.id(p), lamport, append(test.parts, cites("m1"))...))
+		expect(t, test.name+": waits for an acknowledgement", p.outgoing.len() == 1, test.own)
+	}
+}

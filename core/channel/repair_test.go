@@ -375,3 +375,31 @@ func TestMagnitudeIsTheAbsoluteValueOfASignedHash(t *testing.T) {
 		expect(t, fmt.Sprintf("magnitude of %#x", hash), magnitude(hash), want)
 	}
 }
+
+func TestOneThatIsAskedForDoesNotKeepOthersFromIt(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, cites("x")))
+	p.take(message("b2", 1001, cites("x", "y")))
+	p.take(message("b3", 1002, cites("b1", "z")))
+	asking := repairIDs(&p.asking)
+	slices.Sort(asking)
+	expect(t, "asked for", asking, []string{"x", "y", "z"})
+}
+
+func TestARequestThatIsNotNotedDoesNotKeepOthersFromIt(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.send("m1")
+	p.send("m2")
+	m := message("b1", 2000, from("bob"))
+	m.RepairRequests = []wire.Entry{{ID: "m1"}, {ID: "unknown", SenderID: "alice"}, {ID: "m2", SenderID: "alice"}}
+	p.take(m)
+	expect(t, "to answer", repairIDs(&p.asked), []string{"m2"})
+}
+
+// T_min may be the longer one: then it is the delay.
+func TestRepairSweepLeavesRequestsThatWaitForTMin(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.RepairTMin, c.RepairTMax = 100*second, 10*second })
+	p.take(message("b1", 1000, cites("x")))
+	p.sweepRepairs()
+	expect(t, "due", p.asking.get("x").due, start+100*second)
+}

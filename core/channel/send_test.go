@@ -302,3 +302,50 @@ func TestSumsOfTimesEndAtTheEndOfTime(t *testing.T) {
 		expect(t, fmt.Sprint(sum), saturatingAdd(sum[0], sum[1]), sum[2])
 	}
 }
+
+func TestOwnMessageIsNeitherAskedForNorAnswered(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, cites("x")))
+	p.send("m1")
+	p.take(message("b2", 1001, asks("alice", "m1")))
+	expect(t, "asked for", repairIDs(&p.asking), []string{"x"})
+	expect(t, "to answer", repairIDs(&p.asked), []string{"m1"})
+	p.send("x")
+	p.send("m1") // as another message
+	expect(t, "asked for", p.asking.len(), 0)
+	expect(t, "to answer", p.asked.len(), 0)
+}
+
+func TestFilterHoldsAMessageThatWaitedOnceWhenItIsSent(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("m1", 1000, cites("x")))
+	p.send("m1")
+	expect(t, "ids", p.filter.Len(), 1)
+}
+
+func TestSendKeepsNothingOfTheHostsMemory(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.send("m1")
+	if p.scratch.message.Content != nil {
+		t.Error("the content is kept")
+	}
+}
+
+func TestEphemeralMessageIsSentHoweverManyAreUnacknowledged(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.Limits.MaxOutgoingMessages = 1 })
+	p.send("m1")
+	expect(t, "error", p.step(Input{Op: OpSendEphemeral, MessageID: "e", Content: []byte("content")}).Err, nil)
+}
+
+func TestOnlyAHintThatSaysSomethingIsLearnt(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.send("m1")
+	for _, hint := range [][]byte{nil, {}} {
+		p.LearnHint("m1", hint)
+		expect(t, "wanted", p.HintsWanted(nil), []string{"m1"})
+		expect(t, "pending", p.Count(p.now).PendingHints, 0)
+	}
+	p.LearnHint("m1", []byte("x"))
+	expect(t, "wanted", p.HintsWanted(nil), nil)
+	expect(t, "pending", p.Count(p.now).PendingHints, 1)
+}

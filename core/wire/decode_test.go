@@ -36,6 +36,7 @@ func TestDecodeRefusesWhatNoWriterWrites(t *testing.T) {
 		{"a group in an entry", join(sdsBase, sub(13, str(1, "r"), group(protowire.StartGroupType))), "wire type"},
 
 		{"field number 0", join(sdsBase, []byte{0x00}), "field number"},
+		{"field number 0 of bytes", join(sdsBase, []byte{0x02, 0x00}), "field number"},
 		{"field number 2^29", join(sdsBase, protowire.AppendVarint(nil, 1<<32), []byte{0}), "field number"},
 		{"field number 2^32+1", join(sdsBase, protowire.AppendVarint(nil, (1<<32+1)<<3), []byte{0}), "field number"},
 
@@ -76,6 +77,8 @@ func TestDecodeRefusesWhatNoWriterWrites(t *testing.T) {
 		{"details with an empty id", join(sdsBase, str(3, "d"), sub(8, str(1, ""), str(3, "bob"))), "id of an entry is empty"},
 		{"details without an id", join(sdsBase, str(3, "d"), sub(8, str(3, "bob"))), "id of an entry is missing"},
 		{"details that are empty", join(sdsBase, str(3, "d"), sub(8)), "id of an entry is missing"},
+		{"lip-109 repair request with an empty id", join(lipBase, sub(13, str(1, ""))), "id of an entry is empty"},
+		{"repair request with another field than an id", join(sdsBase, sub(13, varint(5, 1))), "id of an entry is missing"},
 		{"repair request with an empty id", join(sdsBase, sub(13, str(1, ""))), "id of an entry is empty"},
 		{"repair request without an id", join(sdsBase, sub(13, str(2, "hint"))), "id of an entry is missing"},
 		{"repair request whose id is a number", join(sdsBase, sub(13, varint(1, 4))), "id of an entry is missing"},
@@ -383,7 +386,7 @@ func TestDecodeDoesNotAllocate(t *testing.T) {
 func TestDecodePrefixes(t *testing.T) {
 	for _, f := range formats {
 		full := Append(nil, f, fullMessage(), RawFilter("filter"))
-		required := protowire.Number(sdsChannel)
+		required := sdsChannel
 		if f == LIP109 {
 			required = lipLamport
 		}
@@ -449,5 +452,54 @@ func TestARefusedPayloadLeavesNoViews(t *testing.T) {
 				t.Errorf("left behind: %q by %q", e.ID, e.SenderID)
 			}
 		}
+	}
+}
+
+// A message without field 2 is one of lip-109 if it has any of the fields that only that
+// format has. It then lacks its id.
+func TestFieldsOfLIP109AloneMakeAMessageOneOfIt(t *testing.T) {
+	ephemeral := join(str(1, "m"), str(4, "c"), str(5, "hi"))
+	lip := map[protowire.Number]bool{10: true, 11: true, 12: true, 20: true}
+	for num := protowire.Number(9); num <= 21; num++ {
+		if num == 13 {
+			continue // repair requests, in all formats
+		}
+		var m Message
+		err := Decode(join(ephemeral, str(num, "x")), &defaults, &m)
+		if (err != nil) != lip[num] {
+			t.Errorf("with field %d: %v", num, err)
+		}
+	}
+}
+
+func TestValueWithoutAnIDIsABareID(t *testing.T) {
+	id := string(varint(5, '\n')) // a field that no entry has, in the shape of one
+	m := decode(t, join(sdsBase, str(3, id)))
+	if d := diff(&Message{History: []Entry{{ID: id}}}, &Message{History: m.History}); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestDecodedMessageKeepsNoViewOfTheOneBefore(t *testing.T) {
+	m := decode(t, join(sdsBase, str(3, "a"), str(3, "b"), sub(13, str(1, "r")), sub(13, str(1, "s"))))
+	history, requests := m.History, m.RepairRequests
+	if err := Decode(sdsBase, &defaults, m); err != nil {
+		t.Fatal(err)
+	}
+	if d := diff(&Message{History: make([]Entry, 2), RepairRequests: make([]Entry, 2)}, &Message{History: history, RepairRequests: requests}); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestHighestFieldNumberIsSkippedLikeOthersThatNobodyKnows(t *testing.T) {
+	if m := decode(t, join(sdsBase, str(1<<29-1, "x"))); m.ID != "m" {
+		t.Errorf("the id is %q", m.ID)
+	}
+}
+
+func TestListsGoOnBehindOtherFields(t *testing.T) {
+	m := decode(t, join(sub(13, str(1, "r1")), sdsBase, str(9, "\n\x01x"), varint(13, 5), sub(13, str(1, "r2"))))
+	if d := diff(&Message{RepairRequests: []Entry{{ID: "r1"}, {ID: "r2"}}}, &Message{RepairRequests: m.RepairRequests}); d != "" {
+		t.Error(d)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -104,11 +105,36 @@ func TestFormatNames(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "unknown", "sds", "SDS-0.4", "sds-0.4 "} {
-		if f, ok := ParseFormat(name); ok {
+		if f, ok := ParseFormat(name); ok || f != 0 {
 			t.Errorf("ParseFormat(%q) = %v", name, f)
 		}
 	}
 	if Format(0).String() != "unknown" || Format(200).String() != "unknown" {
 		t.Error("a Format that is none has a name")
 	}
+}
+
+// From 128 bytes on, a length takes two.
+func TestLengthsAroundASecondByte(t *testing.T) {
+	for _, f := range formats {
+		for n := 120; n <= 136; n++ {
+			value := strings.Repeat("x", n)
+			m := &Message{
+				ID: value, ChannelID: value, SenderID: value, Lamport: 1, HasLamport: true, Content: []byte(value),
+				History:        []Entry{{ID: value, SenderID: "s"}, {ID: "d", SenderID: value, Hint: []byte(value)}},
+				RepairRequests: []Entry{{ID: value}, {ID: "d", Hint: []byte(value)}, {ID: "e", SenderID: value}},
+			}
+			if d := diff(carried(f, m), decodeBare(t, Append(nil, f, m, nil))); d != "" {
+				t.Errorf("%s, %d bytes: %s", f, n, d)
+			}
+		}
+	}
+}
+
+// decodeBare decodes without what only a received message has.
+func decodeBare(t *testing.T, payload []byte) *Message {
+	t.Helper()
+	m := decode(t, payload)
+	m.Format, m.Filter = 0, nil
+	return m
 }

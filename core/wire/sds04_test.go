@@ -72,3 +72,22 @@ func TestIDsThatReadAsEntriesGetDetails(t *testing.T) {
 		}
 	}
 }
+
+// Details that come out of order go to the entries of their id in turn, however many.
+func TestDetailsOfOneIDManyTimesAreJoinedInTurn(t *testing.T) {
+	const n = 50
+	payload := slices.Clone(sdsBase)
+	want := make([]Entry, n+1)
+	for i := range n {
+		want[i] = Entry{ID: "a", SenderID: fmt.Sprint(i)}
+		payload = append(payload, str(3, "a")...)
+	}
+	want[n] = Entry{ID: "b", SenderID: "B"}
+	payload = join(payload, str(3, "b"), sub(8, str(1, "b"), str(3, "B")))
+	for _, e := range want[:n] {
+		payload = append(payload, sub(8, str(1, e.ID), str(3, e.SenderID))...)
+	}
+	if d := diff(&Message{History: want}, &Message{History: decode(t, payload).History}); d != "" {
+		t.Error(d)
+	}
+}

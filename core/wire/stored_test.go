@@ -57,3 +57,21 @@ func TestZeroStoredIsEmpty(t *testing.T) {
 		t.Error("the zero Stored holds something")
 	}
 }
+
+// Small contents and large ones take different ways.
+func TestStorerStoresAsStoreDoesWhateverTheSize(t *testing.T) {
+	var storer Storer
+	for _, f := range formats {
+		for _, size := range []int{1, mostKept - 1, mostKept, 3 * mostKept, 1} {
+			m := fullMessage()
+			m.Content = bytes.Repeat([]byte("x"), size)
+			got, want := storer.Store(f, m), Store(f, m)
+			if !bytes.Equal(got.Append(nil, RawFilter("f"), m.RepairRequests), want.Append(nil, RawFilter("f"), m.RepairRequests)) {
+				t.Errorf("%s, %d bytes: stored otherwise", f, size)
+			}
+			if !bytes.Equal(got.Content(), m.Content) {
+				t.Errorf("%s, %d bytes: the content is another", f, size)
+			}
+		}
+	}
+}

@@ -70,3 +70,14 @@ func TestOnlyTheLayoutOfWritersIsCopied(t *testing.T) {
 		}
 	}
 }
+
+// What writers write is copied, and not encoded again.
+func TestPayloadOfAWriterHasItsLayout(t *testing.T) {
+	for _, f := range formats {
+		m := fullMessage()
+		m = decode(t, Append(nil, f, m, RawFilter(m.Filter)))
+		if m.layout.format != m.Format { // which is f, or another one that the bytes fit too
+			t.Errorf("%s, read as %s: laid out as %s", f, m.Format, m.layout.format)
+		}
+	}
+}
