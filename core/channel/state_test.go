@@ -325,3 +325,59 @@ func TestRestoredMessagesThatAreCompleteAreInspectedInOrder(t *testing.T) {
 	expect(t, "complete", restored.Inspect(start).Complete, []Named{{"b2", "bob", 1002}, {"b3", "bob", 1003}})
 	expect(t, "count", restored.Count(start).Complete, 2)
 }
+
+func TestRestoredHintsAreThoseOfTheLogThatSaySomething(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.send("m1")
+	p.send("m2")
+	data := &snapshot.ChannelData{Meta: p.Meta(), Hints: []snapshot.RetrievalHint{
+		{MessageID: "unknown", Hint: []byte("where")}, {MessageID: "m1", Hint: []byte{}}, {MessageID: "m2", Hint: []byte("x")},
+	}}
+	p.log.all(func(e *entry) { data.History = append(data.History, e.stored.Bytes()) })
+	restored, _, err := Restore(p.id, p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "wanted", restored.HintsWanted(nil), []string{"m1"})
+}
+
+// What a meta has twice is there once, and what comes after it is there as well.
+func TestWhatARestartFindsTwiceKeepsNothingFromComingBack(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.send("m1")
+	p.send("m2")
+	p.take(message("b1", 2000, from("bob"), cites("x")))
+	p.take(message("b2", 2001, from("bob"), cites("y")))
+	p.take(message("b3", 2002, from("bob"), cites("m2"), asks("alice", "m1", "m2")))
+	meta := p.Meta()
+	if len(meta.Outgoing) == 0 || len(meta.Incoming) != 2 || len(meta.OutgoingRepair) != 2 || len(meta.IncomingRepair) != 2 {
+		t.Fatalf("the meta is %+v", meta)
+	}
+	want := p.restarted().Meta()
+	twice := func(n int) []int { return append([]int{0, 0}, countFrom(1, n)...) }
+	meta.Outgoing = pick(meta.Outgoing, twice(len(meta.Outgoing)))
+	meta.Incoming = pick(meta.Incoming, twice(2))
+	meta.OutgoingRepair = pick(meta.OutgoingRepair, twice(2))
+	meta.IncomingRepair = pick(meta.IncomingRepair, twice(2))
+	data := &snapshot.ChannelData{Meta: meta}
+	p.log.all(func(e *entry) { data.History = append(data.History, e.stored.Bytes()) })
+	restored, _, err := Restore(p.id, p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "meta", restored.Meta(), want)
+}
+
+func countFrom(first, end int) (numbers []int) {
+	for i := first; i < end; i++ {
+		numbers = append(numbers, i)
+	}
+	return numbers
+}
+
+func pick[T any](from []T, indices []int) (picked []T) {
+	for _, i := range indices {
+		picked = append(picked, from[i])
+	}
+	return picked
+}
