@@ -31,6 +31,7 @@ MINUTES  := 30
 FUZZ     := .
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .PHONY: help lib demo examples docs test wheel setup test-all matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist deb go-archive
 
@@ -52,6 +53,7 @@ help:
 	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
 	@echo 'make fuzz      every fuzz target, FUZZTIME=$(FUZZTIME) each; FUZZ=PATTERN chooses some'
 	@echo 'make lint      gofmt, go vet, staticcheck'
+	@echo 'make lint      gofmt, go vet, staticcheck, golangci-lint'
 	@echo 'make coverage  what the tests cover of core, capi and what belongs to it'
 	@echo 'make keep-version  what this version keeps, for later ones to load: before it is tagged'
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
@@ -244,6 +246,20 @@ lint:
 	    if [ -n "$$unformatted" ]; then echo "not formatted with gofmt:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	GOFLAGS= $(GO) run $(STATICCHECK) ./...
+	@$(MAKE) --no-print-directory golangci
+
+# To compile it takes minutes, once; then it is in Go's cache, and beside what is built.
+GOLANGCI_BUILT := build/tools/golangci-lint-$(lastword $(subst @, ,$(GOLANGCI)))
+
+.PHONY: golangci
+
+golangci: $(GOLANGCI_BUILT)
+	$< run ./...
+
+$(GOLANGCI_BUILT):
+	@mkdir -p $(@D)
+	GOFLAGS= GOBIN='$(CURDIR)/$(@D)' $(GO) install $(GOLANGCI)
+	@mv $(@D)/golangci-lint $@
 
 # The ABI that is compared with what it was is read from the debug information of
 # the C functions, which are what the header declares.

@@ -126,8 +126,8 @@ func spellings(content string) map[string]string {
 		"quoted":   strings.Trim(fmt.Sprintf("%+q", content), `"`),
 		"hex":      hex.EncodeToString([]byte(content)),
 		"HEX":      strings.ToUpper(hex.EncodeToString([]byte(content))),
-		"numbers":  strings.Trim(fmt.Sprint([]byte(content)), "[]"),
-		"list":     strings.ReplaceAll(strings.Trim(fmt.Sprint([]byte(content)), "[]"), " ", ","),
+		"numbers":  strings.Trim(fmt.Sprintf("%d", []byte(content)), "[]"),
+		"list":     strings.ReplaceAll(strings.Trim(fmt.Sprintf("%d", []byte(content)), "[]"), " ", ","),
 	}
 	for name, encoding := range map[string]*base64.Encoding{"base64": base64.StdEncoding, "base64 for URLs": base64.URLEncoding} {
 		for shift := range 3 { // what comes before it shifts it

@@ -141,10 +141,11 @@ func (s *schedule) note(event core.Event) {
 	s.at[event.Type.String()] = append(s.at[event.Type.String()], wallClock()-s.began)
 }
 
-func (s *schedule) count(name string) int {
+// syncs is how often it was time to say something.
+func (s *schedule) syncs() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.at[name])
+	return len(s.at[core.PeriodicSync.String()])
 }
 
 // gaps returns the differences between neighbours.
@@ -208,9 +209,9 @@ func TestNoTimerFiresAfterClose(t *testing.T) {
 		}
 		time.Sleep(100 * time.Second)
 		m.Close()
-		before := seen.count("periodic_sync")
+		before := seen.syncs()
 		time.Sleep(time.Hour)
-		if after := seen.count("periodic_sync"); before == 0 || after != before {
+		if after := seen.syncs(); before == 0 || after != before {
 			t.Errorf("%d periodic syncs before Close, %d after", before, after-before)
 		}
 		m.Close() // once more is the same as once
@@ -246,7 +247,7 @@ func TestPanicOfAHandlerDoesNotEndTheTimer(t *testing.T) {
 			Logger: slog.New(slog.NewTextHandler(&logged, nil)),
 			Handler: func(event core.Event) {
 				seen.note(event)
-				if seen.count("periodic_sync")%2 == 1 {
+				if seen.syncs()%2 == 1 {
 					panic("a defect of the host")
 				}
 			},
@@ -260,7 +261,7 @@ func TestPanicOfAHandlerDoesNotEndTheTimer(t *testing.T) {
 		time.Sleep(601 * time.Second)
 		synctest.Wait()
 		m.Close()
-		if n := seen.count("periodic_sync"); n != 20 {
+		if n := seen.syncs(); n != 20 {
 			t.Errorf("%d periodic syncs", n)
 		}
 		if text := logged.String(); strings.Count(text, "a defect of the host") != 10 || !strings.Contains(text, "runner_test.go") {

@@ -248,7 +248,7 @@ func TestStatsCountRefusedPayloads(t *testing.T) {
 			map[string]string{"sds_payloads_refused_total{not_sds}": "1", "sds_received_bytes_total{refused}": strconv.Itoa(len(payload) - 1)}},
 		{"limit", func(alice *peer) error {
 			if err := alice.EnsureChannel("another"); err != nil {
-				return nil
+				t.Error(err)
 			}
 			return errorOf(alice.Unwrap(payload))
 		}, map[string]string{"sds_payloads_refused_total{limit}": "1", "sds_received_bytes_total{refused}": bytes, "sds_channels": "1"}},

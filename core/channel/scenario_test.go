@@ -157,7 +157,7 @@ func (w *world) join(name string, settings []string) error {
 func (w *world) send(p *peer, id string, input Input) (string, error) {
 	effects := p.step(input)
 	if effects.Err != nil {
-		return "error: " + effects.Err.Error() + "\n", nil
+		return "error: " + effects.Err.Error() + "\n", nil //nolint:nilerr // the script expects it
 	}
 	w.network[id] = bytes.Clone(effects.Encoded)
 	m := decode(w.t, effects.Encoded)

@@ -381,3 +381,18 @@ func pick[T any](from []T, indices []int) (picked []T) {
 	}
 	return picked
 }
+
+func TestDependencyThatAMetaHasTwiceIsMissingOnce(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 2000, from("bob"), cites("x")))
+	meta := p.Meta()
+	meta.Incoming[0].Missing = pick(meta.Incoming[0].Missing, []int{0, 0})
+	restored, _, err := Restore(p.id, p.cfg, &snapshot.ChannelData{Meta: meta})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := &peer{Channel: restored, t: t, now: p.now}
+	expect(t, "missing", len(again.Inspect(again.now).Incoming[0].Missing), 1)
+	again.take(message("x", 1999, from("bob")))
+	again.expectEvents(t, "message_ready x", "message_ready b1")
+}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"io"
 	"iter"
 	"slices"
@@ -93,7 +94,7 @@ func next(b []byte) (t token, rest []byte, err error) {
 func nextVarint(b []byte) (v uint64, rest []byte, err error) {
 	v, n := protowire.ConsumeVarint(b)
 	switch {
-	case n < 0 && protowire.ParseError(n) == io.ErrUnexpectedEOF:
+	case n < 0 && errors.Is(protowire.ParseError(n), io.ErrUnexpectedEOF):
 		return 0, nil, malformed("it ends within a field")
 	case n < 0:
 		return 0, nil, malformed("a varint overflows 64 bits")

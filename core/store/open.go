@@ -125,11 +125,10 @@ func (s *Store) openDB(readOnly bool) (*bolt.DB, error) {
 // discardStub empties a file whose making has failed, for want of room say: what
 // is left would be refused as foreign when there is room again.
 func (s *Store) discardStub() error {
-	info, err := os.Stat(s.path)
-	if err != nil || info.Size() == 0 || info.Size() >= initialBytes {
-		return nil // there is nothing, or another process was faster and has made a whole one
+	if info, err := os.Stat(s.path); err == nil && info.Size() > 0 && info.Size() < initialBytes {
+		return os.Truncate(s.path, 0)
 	}
-	return os.Truncate(s.path, 0)
+	return nil // there is nothing, or another process was faster and has made a whole one
 }
 
 // checkHeader refuses what is neither empty nor a store of this version.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"io"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -82,7 +83,7 @@ func (r *reader) shortVarint() (v uint64, ok bool) {
 func (r *reader) longVarint() (uint64, bool) {
 	v, n := protowire.ConsumeVarint(r.buf[r.pos:])
 	switch {
-	case n < 0 && protowire.ParseError(n) == io.ErrUnexpectedEOF:
+	case n < 0 && errors.Is(protowire.ParseError(n), io.ErrUnexpectedEOF):
 		return 0, r.fail(errTruncated)
 	case n < 0:
 		return 0, r.fail(errVarint)

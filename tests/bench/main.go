@@ -86,8 +86,8 @@ func progress(what string) { fmt.Fprintf(os.Stderr, "bench: measuring %s ...\n",
 // on a machine that others use too, some runs miss what most meet.
 func print(rows []row) {
 	targets, met := 0, 0
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "what\tmeasured\tratio\ttarget\tallocations\t")
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0) // Flush tells what went wrong
+	_, _ = fmt.Fprintln(w, "what\tmeasured\tratio\ttarget\tallocations\t")
 	for _, r := range rows {
 		ratio, target, allocations, verdict := "", "", "", ""
 		if r.to != "" {
@@ -118,7 +118,7 @@ func print(rows []row) {
 				verdict = "met"
 			}
 		}
-		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\t%s\t%s\n", r.what, r.value, r.unit, ratio, target, allocations, verdict)
+		_, _ = fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\t%s\t%s\n", r.what, r.value, r.unit, ratio, target, allocations, verdict)
 	}
 	must(w.Flush())
 	if targets > 0 {

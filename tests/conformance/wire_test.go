@@ -173,7 +173,7 @@ func TestWireIsReadAsTheReplacedLibraryReadIt(t *testing.T) {
 		designed[d.name] = d.history
 	}
 	lim := limits.Default()
-	entries := append(file.Vectors, file.Decode...)
+	entries := slices.Concat(file.Vectors, file.Decode)
 	read, refused := 0, 0
 	for _, v := range entries {
 		var m wire.Message
