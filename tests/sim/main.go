@@ -23,6 +23,8 @@ same seed is the same run, on any machine.
   replay    runs the scripts in FILEs, or of SEEDs, with a trace of what happens
   shrink    makes the script of a SEED, or in a FILE, that violates an invariant
             as short as it can be, and prints it
+  scale     measures groups of different sizes at different losses
+  plots     draws what scale has measured, and prints it as a table of Markdown
   faults    lists the deliberate faults that participants of a script can have
 
 sim COMMAND --help tells the options. Results go to stdout, progress to stderr. The
@@ -45,6 +47,8 @@ var commands = []command{
 	{"script", "SEED|FILE", "Prints a script.", scriptCommand},
 	{"replay", "SEED|FILE...", "Runs scripts and prints what happens.", replayCommand},
 	{"shrink", "SEED|FILE", "Prints a shorter script that violates the same invariant.", shrinkCommand},
+	{"scale", "", "Measures how the protocol scales.", scaleCommand},
+	{"plots", "TABLE", "Draws a table of sim scale.", plotsCommand},
 	{"faults", "", "Lists the deliberate faults, and which invariant notices each.", faultsCommand},
 }
 

@@ -47,8 +47,6 @@ type Measures struct {
 	// ended, and Calm when its network healed.
 	LastDelivery, Ended, Calm int64
 	Most                      Held
-
-	consistentNow bool // something was delivered since it was last looked at
 }
 
 // Held is the most that any channel held at a time.

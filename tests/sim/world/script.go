@@ -473,3 +473,8 @@ func probability(into *float64) func(string) error {
 		return err
 	}
 }
+
+// Send is the action of sending a message of so many bytes.
+func Send(at int64, name, message string, bytes int) Action {
+	return Action{At: at, Verb: verbSend, Name: name, Message: message, Bytes: bytes}
+}

@@ -41,7 +41,7 @@ func (w *World) settled() bool {
 	logs := w.logs()
 	for _, p := range logs {
 		for _, q := range logs {
-			if at := p.lacksTailOf(q); at != nil && w.answerable(p.participant, at) {
+			if at := p.lacksTailOf(q); at != nil && w.answerable(logs, p, at) {
 				return false
 			}
 		}
@@ -109,13 +109,13 @@ func before(m *message, other *channel.Logged) bool {
 
 // answerable tells whether p would ask for a message before it stops asking, and
 // whether anybody would answer.
-func (w *World) answerable(p *participant, m *message) bool {
+func (w *World) answerable(logs []*logOf, p *logOf, m *message) bool {
 	c := &w.config
 	if c.MaxRepairRequests == 0 || c.WireFormat == wire.SDS02 || c.RepairTMaxMs <= c.SyncMessageIntervalMs+c.RepairSweepIntervalMs {
 		return false
 	}
-	for _, q := range w.alive() {
-		if q != p && q.ledger.delivered.has(m.index) && channel.InResponseGroup(c.WireFormat, q.name, m.sender, m.id, c.NumResponseGroups) {
+	for _, q := range logs {
+		if q != p && q.has[m.id] && channel.InResponseGroup(c.WireFormat, q.name, m.sender, m.id, c.NumResponseGroups) {
 			return true
 		}
 	}
@@ -191,7 +191,7 @@ func (w *World) judgeLack(l *logOf, logs []*logOf, m *message) {
 		w.measures.Unseen++
 	default:
 		for _, other := range logs {
-			if other.citesLast(m) && w.answerable(l.participant, m) {
+			if other.citesLast(m) && w.answerable(logs, l, m) {
 				w.violate(Convergence, l.name, "it lacks %s, which %s cites again and again", m.id, other.name)
 				return
 			}

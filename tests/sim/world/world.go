@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 
 	"github.com/libsds/libsds/core"
 )
@@ -21,6 +22,7 @@ type World struct {
 
 	messages  map[string]*message
 	inOrder   []*message // by index
+	complete  int        // how many messages have come to everybody
 	ephemeral map[string]bool
 
 	trace     trace
@@ -39,10 +41,10 @@ type Options struct {
 	// Explicit gets the fate of every payload that was not delivered once and as
 	// fast as can be; nil is nobody.
 	Explicit *[]Fate
-	// Unwatched leaves out what is checked after every step, and the hash.
-	Unwatched bool
-	// UntilConsistent ends the run as soon as every participant has every message.
-	UntilConsistent bool
+	// Measured is a run that is only measured: nothing is checked and nothing
+	// hashed, and its costs are those up to a time. Then it goes on until every
+	// participant has every message, or the script's calm.
+	Measured int64
 }
 
 // Result is what came of a run.
@@ -53,6 +55,14 @@ type Result struct {
 	Hash     string
 	Steps    int
 	Measures Measures
+
+	// Of a run that is only measured: whether everybody got everything, when the
+	// last message was delivered, how many deliveries are lacking, and what a
+	// manager with its channel takes in memory.
+	Consistent   bool
+	LastDelivery int64
+	Lacking      int
+	ChannelBytes uint64
 }
 
 // Run runs a script to its end. The same script gives the same result, whatever
@@ -70,10 +80,13 @@ func Run(s *Script, o Options) (Result, error) {
 		w.agenda.at(a.At, func() { w.act(a) })
 	}
 	w.agenda.at(s.Calm, w.calm)
+	if o.Measured > 0 {
+		return w.measure(o.Measured), nil
+	}
 	begin := s.Calm + w.settleTime()
-	w.step(begin, o.UntilConsistent)
-	for deadline := w.deadline(); w.violation == nil && !w.restless() && w.agenda.now < deadline && !w.settled() && !(o.UntilConsistent && w.consistent()); {
-		w.step(w.agenda.now+w.config.SyncMessageIntervalMs, o.UntilConsistent)
+	w.step(begin)
+	for deadline := w.deadline(); w.violation == nil && !w.restless() && w.agenda.now < deadline && !w.settled(); {
+		w.step(w.agenda.now + w.config.SyncMessageIntervalMs)
 	}
 	switch {
 	case w.violation != nil:
@@ -90,7 +103,7 @@ func Run(s *Script, o Options) (Result, error) {
 			p.manager.Close()
 		}
 	}
-	return Result{w.violation, w.trace.sum(), w.trace.lines, w.measures}, nil
+	return Result{Violation: w.violation, Hash: w.trace.sum(), Steps: w.trace.lines, Measures: w.measures}, nil
 }
 
 // mostSteps bounds a run that is watched.
@@ -100,20 +113,17 @@ const mostSteps = 200_000
 func (w *World) restless() bool { return !w.unwatched && w.trace.lines > mostSteps }
 
 // step lets time pass.
-func (w *World) step(until int64, untilConsistent bool) {
+func (w *World) step(until int64) {
 	for w.violation == nil && !w.restless() && w.agenda.next(until) {
-		if untilConsistent && w.measures.consistentNow && w.consistent() {
-			return
-		}
 	}
 }
 
 func newWorld(s *Script, o Options) (*World, error) {
 	w := &World{
 		script: s, byName: map[string]*participant{}, messages: map[string]*message{}, ephemeral: map[string]bool{},
-		network: newNetwork(s), trace: newTrace(o.Trace), unwatched: o.Unwatched, stagger: math.MaxInt64,
+		network: newNetwork(s), trace: newTrace(o.Trace), unwatched: o.Measured > 0, stagger: math.MaxInt64,
 	}
-	w.trace.skip = o.Unwatched && o.Trace == nil
+	w.trace.skip = w.unwatched && o.Trace == nil
 	w.network.explicit = o.Explicit
 	config := s.Config
 	if config == "" {
@@ -177,7 +187,9 @@ func (w *World) calm() {
 // delivered takes down that a message came to a participant for the first time.
 func (w *World) delivered(p *participant, m *message) {
 	m.ready++
-	w.measures.consistentNow = true
+	if m.ready == len(w.participants)-1 {
+		w.complete++
+	}
 	w.measures.Deliveries++
 	if w.script.Participants[p.index].Joins <= m.sentAt {
 		w.measures.Latency.add(w.agenda.now - m.sentAt)
@@ -185,16 +197,43 @@ func (w *World) delivered(p *participant, m *message) {
 	w.measures.LastDelivery = w.agenda.now
 }
 
-// consistent tells whether every message has come to everybody.
-func (w *World) consistent() bool {
-	w.measures.consistentNow = false
-	if w.agenda.now < w.script.Calm {
-		return false
+// measure is a run that is only measured.
+func (w *World) measure(window int64) Result {
+	w.step(window)
+	w.measures.end(w)
+	r := Result{Measures: w.measures}
+	for !w.consistent() && w.agenda.next(w.script.Calm) {
 	}
+	r.Violation = w.violation
+	r.Consistent, r.LastDelivery = w.consistent(), w.measures.LastDelivery
+	r.Measures.Latency = w.measures.Latency
 	for _, m := range w.inOrder {
-		if m.sentAt >= 0 && m.ready < len(w.participants)-1 {
-			return false
-		}
+		r.Lacking += len(w.participants) - 1 - m.ready
 	}
-	return true
+	r.ChannelBytes = w.weigh()
+	return r
+}
+
+// consistent tells whether every message has been sent and has come to everybody.
+func (w *World) consistent() bool {
+	return w.complete == len(w.script.Actions)
+}
+
+// weigh returns what the manager of a participant takes in memory with its channel,
+// on average. The run is over.
+func (w *World) weigh() uint64 {
+	w.agenda = agenda{now: w.agenda.now}
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC() // what pools keep goes with the second
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	with := heap()
+	for _, p := range w.participants {
+		p.manager = nil
+	}
+	without := heap()
+	return (max(with, without) - without) / uint64(len(w.participants))
 }
