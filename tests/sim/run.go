@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -29,8 +31,9 @@ type outcome struct {
 }
 
 // survey runs seeds side by side, on so many workers, and hands over what came of
-// each, one at a time and in the order of the seeds.
-func survey(from, seeds uint64, workers int, twice bool, take func(*outcome)) {
+// each, one at a time and in the order of the seeds. No further seed begins once the
+// context is done.
+func survey(ctx context.Context, from, seeds uint64, workers int, twice bool, take func(*outcome)) {
 	var next atomic.Uint64
 	outcomes := make(chan *outcome, workers)
 	var group sync.WaitGroup
@@ -38,7 +41,7 @@ func survey(from, seeds uint64, workers int, twice bool, take func(*outcome)) {
 		group.Go(func() {
 			for {
 				n := next.Add(1) - 1
-				if n >= seeds {
+				if n >= seeds || ctx.Err() != nil {
 					return
 				}
 				outcomes <- runSeed(from+n, twice)
@@ -119,7 +122,10 @@ func (o *runOptions) run(out io.Writer) error {
 	var found []*outcome
 	var failed error
 	progress := newProgress(o.quiet)
-	survey(o.from, o.seeds, o.workers, o.twice, func(one *outcome) {
+	// Who interrupts it gets what there is so far.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	survey(ctx, o.from, o.seeds, o.workers, o.twice, func(one *outcome) {
 		if one.err != nil {
 			failed = errors.Join(failed, one.err)
 			return
@@ -132,10 +138,11 @@ func (o *runOptions) run(out io.Writer) error {
 		progress.show(uint64(len(took)), o.seeds, len(found))
 	})
 	progress.end()
-	if failed != nil {
+	if failed != nil || len(took) == 0 {
 		return failed
 	}
 	slices.Sort(took)
+	summary.Seeds = uint64(len(took))
 	summary.Took = time.Since(begin)
 	summary.Median, summary.Slowest = took[len(took)/2], took[len(took)-1]
 	if err := o.print(out, summary, found); err != nil {

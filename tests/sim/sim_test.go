@@ -22,7 +22,7 @@ var (
 // nobody has are as rare as the filters' probabilities say, over all of them.
 func TestEveryInvariantHolds(t *testing.T) {
 	summary := report.NewSummary(*fromFlag, *seedsFlag)
-	survey(*fromFlag, *seedsFlag, runtime.GOMAXPROCS(0), false, func(o *outcome) {
+	survey(t.Context(), *fromFlag, *seedsFlag, runtime.GOMAXPROCS(0), false, func(o *outcome) {
 		if o.err != nil {
 			t.Error(o.err)
 			return
@@ -42,7 +42,7 @@ func TestEveryInvariantHolds(t *testing.T) {
 
 // TestTheSameSeedIsTheSameRun, step by step.
 func TestTheSameSeedIsTheSameRun(t *testing.T) {
-	survey(1, 50, runtime.GOMAXPROCS(0), true, func(o *outcome) {
+	survey(t.Context(), 1, 50, runtime.GOMAXPROCS(0), true, func(o *outcome) {
 		if o.err != nil {
 			t.Error(o.err)
 		}

@@ -259,19 +259,16 @@ func (l *ledger) check(p *participant, step bool) {
 	if step && !p.disk.fails && holds.PendingChanges > 0 {
 		p.w.violate(Bounds, p.name, "%d changes were not offered to a disk that works", holds.PendingChanges)
 	}
+	l.patience(p, holds)
 	p.w.measures.mostHeld(holds)
 }
 
-// ticked holds waiting to its end, once the periodic tasks were looked after.
-func (l *ledger) ticked(p *participant) {
-	if p.w.unwatched || p.w.config.MissingDependencyTimeoutMs == 0 {
+// patience holds waiting to its end.
+func (l *ledger) patience(p *participant, holds *channel.Counts) {
+	if p.w.config.MissingDependencyTimeoutMs == 0 || holds.WaitingSince == 0 {
 		return
 	}
-	channels := p.manager.Overview().Channels
-	if len(channels) != 1 || channels[0].WaitingSince == 0 {
-		return
-	}
-	waited := min(p.local()-channels[0].WaitingSince, p.w.agenda.now-p.disturbed)
+	waited := min(p.local()-holds.WaitingSince, p.w.agenda.now-p.disturbed)
 	if most := p.w.config.MissingDependencyTimeoutMs + p.w.config.BufferSweepIntervalMs + p.w.config.SyncMessageIntervalMs + poll; waited > most {
 		p.w.violate(Patience, p.name, "a message has waited for %s", span(waited))
 	}

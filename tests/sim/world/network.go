@@ -1,6 +1,7 @@
 package world
 
 import (
+	"hash"
 	"hash/fnv"
 	"math/rand/v2"
 	"strings"
@@ -59,12 +60,19 @@ type network struct {
 	// explicit, when it is not nil, takes down the fate of every payload.
 	explicit *[]Fate
 	delays   []int64
+
+	// Reused for the chances of each payload.
+	hash    hash.Hash64
+	source  *rand.PCG
+	chances *rand.Rand
+	name    []byte
 }
 
 type fateKey struct{ payload, receiver string }
 
 func newNetwork(s *Script) network {
-	n := network{seed: s.Seed, chance: s.Network, calm: s.Calm}
+	source := rand.NewPCG(0, 0)
+	n := network{seed: s.Seed, chance: s.Network, calm: s.Calm, hash: fnv.New64a(), source: source, chances: rand.New(source)}
 	if len(s.Fates) > 0 {
 		n.fates = make(map[fateKey]*Fate, len(s.Fates))
 		for i := range s.Fates {
@@ -124,13 +132,13 @@ func (n *network) delay(random *rand.Rand) int64 {
 	return n.chance.Fastest + int64(x*x*x*float64(n.chance.Slowest-n.chance.Fastest))
 }
 
-// random is the chances of a payload with a receiver.
+// random is the chances of a payload with a receiver, until it is called again.
 func (n *network) random(payload, receiver string) *rand.Rand {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(payload)) // never fails
-	_, _ = h.Write([]byte{0})
-	_, _ = h.Write([]byte(receiver))
-	return rand.New(rand.NewPCG(n.seed, h.Sum64()))
+	n.hash.Reset()
+	n.name = append(append(append(n.name[:0], payload...), 0), receiver...)
+	_, _ = n.hash.Write(n.name) // never fails
+	n.source.Seed(n.seed, n.hash.Sum64())
+	return n.chances
 }
 
 // broadcast sends a payload to everybody else, and to its sender where the

@@ -50,7 +50,7 @@ func (g *generator) anybody() *Member {
 
 func (g *generator) people() {
 	n := 2 + g.IntN(4)
-	if g.once(8) {
+	if g.once(12) {
 		n = 6 + g.IntN(7)
 	}
 	keeping := keepings[g.IntN(len(keepings))]
@@ -143,7 +143,7 @@ func (g *generator) surroundings() {
 // talk is who sends what when.
 func (g *generator) talk() {
 	messages := 5 + g.IntN(30)
-	if g.once(8) {
+	if g.once(12) {
 		messages = 40 + g.IntN(40)
 	}
 	g.talks = g.between(20_000, 300_000)
