@@ -47,6 +47,7 @@ help:
 	@echo 'make wheel     build/wheel: the Python package with the library in it'
 	@echo 'make setup     install what `make test-all` wants: languages, packagers, cross compilers'
 	@echo 'make test-all  make test with nothing left out, packages and other systems'
+	@echo 'make sim       the protocol in virtual time, SEEDS=$(SEEDS) of it, and a report: build/sim'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make soak      memory, threads, descriptors and messages over a long run, MINUTES=$(MINUTES);'
 	@echo '               its samples go to build/soak/samples.csv'
@@ -237,6 +238,18 @@ test-all:
 
 bench: lib
 	$(GO) run ./tests/bench
+
+# ---- simulation ----------------------------------------------------------------
+
+# SIM_ARGS are handed to the program; `$(GO) run ./tests/sim run --help` lists them.
+SEEDS    := 1000
+SIM_ARGS :=
+
+.PHONY: sim
+sim:
+	$(GO) run ./tests/sim run --seeds $(SEEDS) --report build/sim/report.html $(SIM_ARGS)
+
+# ---- further checks ------------------------------------------------------------
 
 fuzz:
 	FUZZTIME='$(FUZZTIME)' FUZZ='$(FUZZ)' GO='$(GO)' CLANG='$(CLANG)' MAKE='$(MAKE)' scripts/fuzz

@@ -81,6 +81,7 @@ func TestRegressions(t *testing.T) {
 func TestTheProgram(t *testing.T) {
 	folder := t.TempDir()
 	faulty := filepath.Join("world", "testdata", "faults", "twice.txt")
+	cells := filepath.Join(folder, "cells.csv")
 	page := filepath.Join(folder, "deep", "report.html")
 	for _, test := range []struct {
 		arguments string
@@ -107,6 +108,14 @@ func TestTheProgram(t *testing.T) {
 		{"shrink " + faulty, 0, "fault=twice", ""},
 		{"shrink 5", 2, "", "violates no invariant"},
 		{"faults", 0, "twice", ""},
+		{"scale --participants 3,4 --loss 0,50 --messages 2 --table " + cells, 0, "consistent after", ""},
+		{"scale --participants 1", 2, "", "--participants takes whole numbers from 2"},
+		{"scale --loss high", 2, "", `not "high"`},
+		{"scale --messages 0", 2, "", "--messages"},
+		{"scale --config {\"speed\":1}", 2, "", `unknown key "speed"`},
+		{"plots --into " + filepath.Join(folder, "plots") + " " + cells, 0, "| default | 4 | 50 |", ""},
+		{"plots", 2, "", "one table of sim scale, not 0"},
+		{"plots main.go", 2, "", "main.go: "},
 	} {
 		t.Run(test.arguments, func(t *testing.T) {
 			var out, problems bytes.Buffer
@@ -118,5 +127,8 @@ func TestTheProgram(t *testing.T) {
 	}
 	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("<svg")) {
 		t.Errorf("the report has no plot: %v", err)
+	}
+	if plots, err := filepath.Glob(filepath.Join(folder, "plots", "*.svg")); err != nil || len(plots) != 5 {
+		t.Errorf("there are %d plots: %v", len(plots), err)
 	}
 }

@@ -75,6 +75,8 @@ func (p *Plot) WriteSVG(w io.Writer) error {
 		picture.Add(line, points)
 		picture.Legend.Add(curve.Name, line, points)
 	}
+	proper(&picture.X, p.LogX)
+	proper(&picture.Y, p.LogY)
 	p.roomForLegend(picture)
 	canvas, err := draw.NewFormattedCanvas(width, height, "svg")
 	if err != nil {
@@ -83,6 +85,19 @@ func (p *Plot) WriteSVG(w io.Writer) error {
 	picture.Draw(draw.New(canvas))
 	_, err = canvas.WriteTo(w)
 	return err
+}
+
+// proper gives an axis a range where there is nothing to see, or only one value.
+func proper(axis *plot.Axis, logarithmic bool) {
+	switch {
+	case axis.Min > axis.Max || math.IsInf(axis.Min, 0) || math.IsInf(axis.Max, 0):
+		axis.Min, axis.Max = 1, 10
+	case axis.Min < axis.Max:
+	case logarithmic:
+		axis.Min, axis.Max = axis.Min/2, axis.Max*2
+	default:
+		axis.Max++
+	}
 }
 
 // roomForLegend raises the top of the plot by what the legend takes of it.
