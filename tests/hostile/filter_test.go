@@ -103,7 +103,7 @@ func TestFilterThatClaimsAlmostEverything(t *testing.T) {
 	}
 
 	r.victim.unwrap(forged(wire.SDS04, "evil under another name", by("mallet"), with(claims(0))))
-	t.Logf("acknowledged by a filter under a second name: %d of %d", len(r.victim.sent), messages)
+	expectAtMost(t, "acknowledged by a filter under a second name, of 100", int64(len(r.victim.sent)), messages*9/10)
 
 	// One that is as full as is believed, and has all hashes, claims next to nothing.
 	n := len(r.victim.sent)

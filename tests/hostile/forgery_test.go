@@ -15,15 +15,12 @@ var formats = []wire.Format{wire.SDS02, wire.SDS03, wire.SDS04, wire.LIP109}
 const mallory = "mallory"
 
 // forged makes the payload of a message to the room. What the changes leave alone
-// is as an honest peer would have it.
+// is as an honest peer would have it; the room counts seconds, in whatever format.
 func forged(f wire.Format, id string, changes ...func(*wire.Message)) []byte {
 	m := wire.Message{
 		ID: id, ChannelID: channelID, SenderID: mallory,
 		Lamport: uint64(start / 1000), HasLamport: true,
 		Content: []byte("content of " + id),
-	}
-	if f == wire.LIP109 {
-		m.Lamport = uint64(start / 1000) // the room counts seconds, whoever writes
 	}
 	for _, change := range changes {
 		change(&m)

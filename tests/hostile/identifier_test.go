@@ -82,4 +82,6 @@ func TestIDsAsLongAsIsAllowed(t *testing.T) {
 	if held := r.victim.held(); held.OutgoingRepairs > r.limits().MaxRepairEntries {
 		t.Errorf("%d entries wait to be asked for", held.OutgoingRepairs)
 	}
+	r.talk(12, nil)
+	r.expectService()
 }
