@@ -355,10 +355,10 @@ func TestWhatARestartFindsTwiceKeepsNothingFromComingBack(t *testing.T) {
 	}
 	want := p.restarted().Meta()
 	twice := func(n int) []int { return append([]int{0, 0}, countFrom(1, n)...) }
-	meta.Outgoing = pick(meta.Outgoing, twice(len(meta.Outgoing)))
-	meta.Incoming = pick(meta.Incoming, twice(2))
-	meta.OutgoingRepair = pick(meta.OutgoingRepair, twice(2))
-	meta.IncomingRepair = pick(meta.IncomingRepair, twice(2))
+	meta.Outgoing = those(meta.Outgoing, twice(len(meta.Outgoing)))
+	meta.Incoming = those(meta.Incoming, twice(2))
+	meta.OutgoingRepair = those(meta.OutgoingRepair, twice(2))
+	meta.IncomingRepair = those(meta.IncomingRepair, twice(2))
 	data := &snapshot.ChannelData{Meta: meta}
 	p.log.all(func(e *entry) { data.History = append(data.History, e.stored.Bytes()) })
 	restored, _, err := Restore(p.id, p.cfg, data)
@@ -375,7 +375,7 @@ func countFrom(first, end int) (numbers []int) {
 	return numbers
 }
 
-func pick[T any](from []T, indices []int) (picked []T) {
+func those[T any](from []T, indices []int) (picked []T) {
 	for _, i := range indices {
 		picked = append(picked, from[i])
 	}
@@ -386,7 +386,7 @@ func TestDependencyThatAMetaHasTwiceIsMissingOnce(t *testing.T) {
 	p := newPeer(t, "alice")
 	p.take(message("b1", 2000, from("bob"), cites("x")))
 	meta := p.Meta()
-	meta.Incoming[0].Missing = pick(meta.Incoming[0].Missing, []int{0, 0})
+	meta.Incoming[0].Missing = those(meta.Incoming[0].Missing, []int{0, 0})
 	restored, _, err := Restore(p.id, p.cfg, &snapshot.ChannelData{Meta: meta})
 	if err != nil {
 		t.Fatal(err)
