@@ -27,11 +27,15 @@ func TestRequestsForEverythingAreAnsweredOncePerSweep(t *testing.T) {
 	// In the victim's own name: then she does not wait before she answers.
 	request := forged(wire.SDS04, "request", asking("victim", ids...))
 	received := 0
-	for i := range times {
-		request := forged(wire.SDS04, fmt.Sprint("request", i), asking("victim", ids...))
-		received += len(request)
-		r.victim.unwrap(request)
-	}
+	grown := kept(func() {
+		for i := range times {
+			request := forged(wire.SDS04, fmt.Sprint("request", i), asking("victim", ids...))
+			received += len(request)
+			r.victim.unwrap(request)
+		}
+	})
+	// 300 entries, and 50 messages without their requests.
+	expectAtMost(t, "bytes kept of 50 requests for each of 300 messages", grown, 256*kib)
 	if waits := r.victim.held().IncomingRepairs; waits != messages {
 		t.Errorf("%d answers wait for %d messages", waits, messages)
 	}
