@@ -50,7 +50,7 @@ func TestFloodOfSyncMessages(t *testing.T) {
 // TestFloodOfMessages: the log is bounded by maxMessageHistory, and by nothing in
 // bytes: it may hold as many of the largest.
 func TestFloodOfMessages(t *testing.T) {
-	const history = 20
+	const history = 40
 	r := openRoom(t, func(c *core.Config) { c.MaxMessageHistory = history })
 	r.talkBefore()
 	content := make([]byte, mib)
@@ -59,7 +59,7 @@ func TestFloodOfMessages(t *testing.T) {
 			r.victim.unwrap(forged(wire.SDS02, fmt.Sprint("evil", i), at(uint64(i)), saying(content)))
 		}
 	})
-	expectAtMost(t, "bytes kept of 60 messages of 1 MiB, with a log of 20", grown, history*mib+mib)
+	expectAtMost(t, "bytes kept of 120 messages of 1 MiB, with a log of 40", grown, history*mib+mib)
 	r.talk(12, nil)
 	r.expectService()
 }
