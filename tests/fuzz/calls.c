@@ -224,7 +224,7 @@ static struct span next_payload(struct input *in)
     if (copy.data == NULL)
         copy.length = 0;
     if (choice >= 96 && copy.length > 0) { /* damaged */
-        at = ((size_t)next_byte(in) << 8 | next_byte(in)) % copy.length;
+        at = next_short(in) % copy.length;
         ((uint8_t *)copy.data)[at] = next_byte(in);
     }
     return copy;
@@ -273,8 +273,10 @@ static void open_slot(struct input *in, int slot)
     options.hintProvider = flags & 8 ? give_hint : NULL;
     if (flags & 128) {
         ctx = SdsNewReliabilityManagerWithConfig(options.participantId, options.configJson, next_callback(in), NULL);
-    } else if (told(SdsOpen(flags == 0xff ? NULL : &options, &ctx, &error), error) != (ctx != NULL)) {
-        EXPECT(!"a context if and only if it was opened");
+    } else {
+        int status = SdsOpen(flags == 0xff ? NULL : &options, &ctx, &error);
+
+        EXPECT(told(status, error) == (ctx != NULL));
     }
     if (ctx == NULL)
         return;
@@ -335,24 +337,26 @@ static void native_call(struct input *in, uint8_t what)
         channel = TEXT(channels);
         count = next_names(in, names, 8);
         if (next_byte(in) == 1)
-            told(SdsMarkMet(ctx, channel, next_byte(in) % 2 ? names : NULL, SIZE_MAX, &error), error);
+            status = SdsMarkMet(ctx, channel, next_byte(in) % 2 ? names : NULL, SIZE_MAX, &error);
         else
-            told(SdsMarkMet(ctx, channel, count > 0 ? names : NULL, count, &error), error);
+            status = SdsMarkMet(ctx, channel, count > 0 ? names : NULL, count, &error);
+        told(status, error);
         break;
-    case 5: told(SdsEnsureChannel(ctx, TEXT(channels), &error), error); break;
-    case 6: told(SdsDropChannel(ctx, TEXT(channels), &error), error); break;
-    case 7: told(SdsReset(ctx, &error), error); break;
+    case 5: status = SdsEnsureChannel(ctx, TEXT(channels), &error); told(status, error); break;
+    case 6: status = SdsDropChannel(ctx, TEXT(channels), &error); told(status, error); break;
+    case 7: status = SdsReset(ctx, &error); told(status, error); break;
     case 8: {
         int64_t now = next_byte(in) % 8 == 0 ? next_number(in) : 1700000000000 + (int64_t)next_byte(in) * 7000;
 
-        if (told(SdsTick(ctx, now, next_byte(in) % 8 == 0 ? NULL : &next, &error), error))
+        status = SdsTick(ctx, now, next_byte(in) % 8 == 0 ? NULL : &next, &error);
+        if (told(status, error))
             EXPECT(next == 0 || next >= now);
         break;
     }
     case 9: status = SdsChannels(ctx, &text, &error); told_text(status, text, error); break;
     case 10: status = SdsInspect(ctx, TEXT(channels), &text, &error); told_text(status, text, error); break;
     case 11: status = SdsStats(ctx, &text, &error); told_text(status, text, error); break;
-    case 12: told(SdsSetPersistence(ctx, next_table(in), NULL, &error), error); break;
+    case 12: status = SdsSetPersistence(ctx, next_table(in), NULL, &error); told(status, error); break;
     case 13:
         status = SdsSetEventHandler(ctx, next_byte(in) % 2 ? on_event : NULL, (void *)contexts);
         EXPECT(strcmp(SdsStatusString(status), SdsStatusString(-12345)) != 0);
@@ -366,7 +370,8 @@ static void native_call(struct input *in, uint8_t what)
         EXPECT(SdsChannels(ctx, NULL, NULL) != SDS_OK);
         break;
     case 15:
-        SdsSetLogHandler(next_byte(in) % 4 ? NULL : on_log, next_byte(in) % 8 - 2, NULL);
+        count = next_byte(in);
+        SdsSetLogHandler(count % 4 ? NULL : on_log, next_byte(in) % 8 - 2, NULL);
         touch_text(SdsStatusString((int)next_number(in)));
         touch_text(SdsVersion());
         EXPECT(SdsAbiVersion() == SDS_ABI_VERSION);

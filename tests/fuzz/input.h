@@ -38,6 +38,14 @@ static inline void drop_blocks(void)
 
 static inline uint8_t next_byte(struct input *in) { return in->at < in->end ? *in->at++ : 0; }
 
+/* One after the other: in one expression, compilers differ in which is first. */
+static inline size_t next_short(struct input *in)
+{
+    size_t high = next_byte(in);
+
+    return high << 8 | next_byte(in);
+}
+
 static inline int64_t next_number(struct input *in)
 {
     uint64_t number = 0;
@@ -59,7 +67,7 @@ static inline struct span next_bytes(struct input *in)
     size_t left, length = next_byte(in);
 
     if (length == 255)
-        length = (size_t)next_byte(in) << 8 | next_byte(in);
+        length = next_short(in);
     left = (size_t)(in->end - in->at);
     span.length = length < left ? length : left;
     span.data = keep_block(in->at, span.length);

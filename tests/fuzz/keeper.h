@@ -172,6 +172,7 @@ static int load_kept(SdsCall *call, const char *channel, void *user)
 {
     struct kept *kept;
     struct span span;
+    size_t at;
     int result;
 
     (void)user;
@@ -184,8 +185,9 @@ static int load_kept(SdsCall *call, const char *channel, void *user)
         break;
     case 2: /* the same twice, damaged the second time */
         SdsLoadMeta(call, kept->meta.data, kept->meta.length);
+        at = next_byte(&orders);
         if (kept->meta.length > 0)
-            ((uint8_t *)kept->meta.data)[next_byte(&orders) % kept->meta.length] ^= (uint8_t)(1 << next_byte(&orders) % 8);
+            ((uint8_t *)kept->meta.data)[at % kept->meta.length] ^= (uint8_t)(1 << next_byte(&orders) % 8);
         SdsLoadMeta(call, kept->meta.data, kept->meta.length);
         break;
     case 3: /* half of it */
