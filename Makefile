@@ -231,7 +231,7 @@ wheel: lib
 # What the bindings, the packages and the builds for other systems want beside what
 # the tests want, and then all of it with nothing left out.
 setup:
-	scripts/need demo docs test python nim rust packages cross
+	scripts/need demo docs test python nim rust packages cross interop
 
 test-all:
 	+@SDS_TEST_ALL=1 MAKE='$(MAKE)' GO='$(GO)' CC='$(CC)' CXX='$(CXX)' scripts/test
