@@ -61,7 +61,7 @@ static double go_heap(void *ctx)
 
 struct sample take_sample(void *ctx, double seconds)
 {
-    struct sample sample = {seconds, {0}};
+    struct sample sample = {seconds, 0, {0}};
 
     read_status(&sample);
     count_descriptors(&sample);
@@ -83,13 +83,31 @@ static double mean(const struct sample *samples, size_t count, enum measure meas
 
 enum { MOST_STRETCHES = 30 };
 
+/* without takes from values what follows them in a straight line, and their mean. */
+static void without(double *values, const double *others, size_t n)
+{
+    double mean_value = 0, mean_other = 0, product = 0, square = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        mean_value += values[i] / (double)n;
+        mean_other += others[i] / (double)n;
+    }
+    for (i = 0; i < n; i++) {
+        product += (others[i] - mean_other) * (values[i] - mean_value);
+        square += (others[i] - mean_other) * (others[i] - mean_other);
+    }
+    for (i = 0; i < n; i++)
+        values[i] -= mean_value + (square > 0 ? product / square * (others[i] - mean_other) : 0);
+}
+
 struct trend trend_of(const struct sample *samples, size_t count, enum measure measure)
 {
     struct trend trend = {0};
-    double hours[MOST_STRETCHES], values[MOST_STRETCHES], mean_hours = 0, mean_value = 0, sxx = 0, sxy = 0, rest = 0;
-    size_t n = count < MOST_STRETCHES ? count : MOST_STRETCHES, tenth = count / 10 + 1, i;
+    double hours[MOST_STRETCHES], values[MOST_STRETCHES], pace[MOST_STRETCHES], sxx = 0, sxy = 0, rest = 0;
+    size_t n = MOST_STRETCHES, tenth = count / 10 + 1, i;
 
-    if (count < 3)
+    if (count == 0)
         return trend;
     trend.first = mean(samples, tenth, measure);
     trend.last = mean(samples + count - tenth, tenth, measure);
@@ -98,24 +116,27 @@ struct trend trend_of(const struct sample *samples, size_t count, enum measure m
         trend.least = fmin(trend.least, samples[i].values[measure]);
         trend.most = fmax(trend.most, samples[i].values[measure]);
     }
+    if (count < 2 * MOST_STRETCHES)
+        return trend;
     for (i = 0; i < n; i++) {
         size_t from = i * count / n, to = (i + 1) * count / n;
 
         hours[i] = mean(samples + from, to - from, MEASURES) / 3600;
         values[i] = mean(samples + from, to - from, measure);
-        mean_hours += hours[i] / (double)n;
-        mean_value += values[i] / (double)n;
+        pace[i] = (samples[to - 1].work - samples[from].work) / (samples[to - 1].seconds - samples[from].seconds);
     }
+    without(hours, pace, n);
+    without(values, pace, n);
     for (i = 0; i < n; i++) {
-        sxx += (hours[i] - mean_hours) * (hours[i] - mean_hours);
-        sxy += (hours[i] - mean_hours) * (values[i] - mean_value);
+        sxx += hours[i] * hours[i];
+        sxy += hours[i] * values[i];
     }
     trend.slope = sxy / sxx;
     for (i = 0; i < n; i++) {
-        double off = values[i] - mean_value - trend.slope * (hours[i] - mean_hours);
+        double off = values[i] - trend.slope * hours[i];
 
         rest += off * off;
     }
-    trend.error = sqrt(rest / (double)(n - 2) / sxx);
+    trend.error = sqrt(rest / (double)(n - 3) / sxx);
     return trend;
 }

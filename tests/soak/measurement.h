@@ -12,6 +12,7 @@ extern const char *const measure_names[MEASURES];
 
 struct sample {
     double seconds; /* since the beginning */
+    double work;    /* done since then */
     double values[MEASURES];
 };
 
@@ -28,7 +29,8 @@ struct trend {
 
 /*
  * trend_of fits a line to the means of at most 30 stretches of the samples: samples that follow each other closely
- * are alike, above all those of a collected heap, and would make the error look smaller than it is.
+ * are alike, above all those of a collected heap, and would make the error look smaller than it is. What a measure owes
+ * to how much work is done at the time, which changes with what else the machine does, is not counted as growth.
  */
 struct trend trend_of(const struct sample *samples, size_t count, enum measure measure);
 

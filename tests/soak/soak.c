@@ -72,6 +72,7 @@ static void note_sample(FILE *csv)
         return;
     *sample = take_sample(participant_enter(0), seconds() - began);
     participant_leave(0);
+    sample->work = (double)channels_totals().delivered;
     sample_count++;
     if (csv == NULL)
         return;
@@ -125,7 +126,7 @@ static void disturb(void)
 
 static void run(double duration, FILE *csv)
 {
-    double interval = fmin(fmax(duration / 400, 0.25), 5), next_sample = 0, next_progress = 0, next_disturbance = 0, now;
+    double interval = fmin(fmax(duration / 400, 0.1), 5), next_sample = 0, next_progress = 0, next_disturbance = 0, now;
 
     while ((now = seconds() - began) < duration) {
         participants_tick();
@@ -180,7 +181,7 @@ static int judge(double duration)
         memory = report("memory_is_flat", memory);
     i = report("threads_are_flat",
                trends[THREAD_COUNT].slope - 2 * trends[THREAD_COUNT].error <= most_new_threads || judged < worth_judging);
-    return report("descriptors_are_flat", trends[DESCRIPTORS].least == trends[DESCRIPTORS].most) && i && memory;
+    return report("descriptors_are_flat", count > 0 && trends[DESCRIPTORS].least == trends[DESCRIPTORS].most) && i && memory;
 }
 
 static void show_totals(double minutes, uint64_t seed)
