@@ -307,20 +307,17 @@ func TestOutgoingSweepWithTheClockSetBack(t *testing.T) {
 // A burst that was acknowledged leaves no room for another one behind; what little
 // traffic takes is kept.
 func TestOutgoingBufferOfABurstGoesWithIt(t *testing.T) {
-	for _, burst := range []int{keptItems, keptItems + 1} {
-		p := newPeer(t, "alice", func(c *Config) { c.MaxHistory = 10 })
-		ids := make([]string, burst)
-		for i := range ids {
-			ids[i] = fmt.Sprint("m", i)
-			p.send(ids[i])
-		}
-		room := cap(p.outgoing.items)
-		p.take(message("b1", 2000, from("bob"), cites(ids...)))
-		expect(t, "outgoing", p.outgoing.len(), 0)
-		if room > keptItems {
-			room = 0
-		}
+	for room, kept := range map[int]int{keptItems: keptItems, keptItems + 1: 0} {
+		p := newPeer(t, "alice", bounded(1))
+		p.outgoing.items = make([]outgoingItem, 0, room)
+		p.send("m1")
+		p.send("m2")
+		p.take(message("b1", 2000, from("bob"), cites("m1")))
+		expect(t, "outgoing", p.outgoingIDs(), []string{"m2"})
 		expect(t, "room", cap(p.outgoing.items), room)
+		p.take(message("b2", 2001, from("bob"), cites("m2")))
+		expect(t, "outgoing", p.outgoing.len(), 0)
+		expect(t, "room", cap(p.outgoing.items), kept)
 		expect(t, "what the log has evicted", len(p.outgoing.evicted), 0)
 	}
 }
