@@ -56,6 +56,7 @@ help:
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make lint      gofmt, go vet, staticcheck, golangci-lint'
 	@echo 'make coverage  what the tests cover of core, capi and what belongs to it'
+	@echo 'make mutation  mutants of core, and whether tests kill them: takes an hour'
 	@echo 'make keep-version  what this version keeps, for later ones to load: before it is tagged'
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='
@@ -473,3 +474,14 @@ build/coverage/$(SONAME): $(SOURCES) tests/coverage/hook.go.txt tests/coverage/h
 build/hosts/coverage/%: tests/capi/%.c $(HOST_HEADERS) build/coverage/$(SONAME)
 	@mkdir -p $(@D)
 	$(HOST_CC) $< -o $@ -Lbuild/coverage $(HOST_LINK) -Wl,-rpath,$(CURDIR)/build/coverage
+
+# ---- mutants -------------------------------------------------------------------
+
+.PHONY: mutation mutation-sample
+
+mutation:
+	$(GO) run ./tests/mutation
+
+# A few of each package, the same in each run.
+mutation-sample:
+	$(GO) run ./tests/mutation -sample 120

@@ -36,6 +36,7 @@ func TestDecodeRefusesWhatNoWriterWrites(t *testing.T) {
 		{"a group in an entry", join(sdsBase, sub(13, str(1, "r"), group(protowire.StartGroupType))), "wire type"},
 
 		{"field number 0", join(sdsBase, []byte{0x00}), "field number"},
+		{"field number 0 of four bytes", join(sdsBase, []byte{0x05, 1, 2, 3, 4}), "field number"},
 		{"field number 0 of bytes", join(sdsBase, []byte{0x02, 0x00}), "field number"},
 		{"field number 2^29", join(sdsBase, protowire.AppendVarint(nil, 1<<32), []byte{0}), "field number"},
 		{"field number 2^32+1", join(sdsBase, protowire.AppendVarint(nil, (1<<32+1)<<3), []byte{0}), "field number"},
