@@ -166,7 +166,7 @@ func (c *Channel) sweepIncoming(now int64, effects *Effects) {
 	for element := c.incoming.arrival.Front(); element != nil; element = element.Next() {
 		w := element.Value.(*waiting)
 		if since := w.since(now); since != w.receivedAt {
-			w.receivedAt, w.saved = since, nil
+			w.receivedAt, w.saved, effects.Changed = since, nil, true
 		}
 		if now-w.receivedAt > c.cfg.MissingTimeout {
 			hopeless = append(hopeless, w)

@@ -64,6 +64,9 @@ func TestIncomingSweepWithTheClockSetBack(t *testing.T) {
 	p.now -= 3600 * second
 	p.sweepBuffers()
 	p.expectEvents(t)
+	expect(t, "to be saved", p.effects.Changed, true) // else a restart would begin to wait anew
+	p.sweepBuffers()
+	expect(t, "to be saved again", p.effects.Changed, false)
 	p.now += 601 * second
 	p.sweepBuffers()
 	p.expectEvents(t, "dependencies_lost b1 [x]", "message_ready b1")

@@ -223,7 +223,9 @@ func (c *Channel) sweepOutgoing(now int64, effects *Effects) {
 	for i := range c.outgoing.items {
 		u := c.outgoing.items[i].message
 		// A clock that was set back must not make anything wait longer.
-		u.sentAt = min(u.sentAt, now)
+		if u.sentAt > now {
+			u.sentAt, effects.Changed = now, true
+		}
 		if now-u.sentAt <= c.patience(u) {
 			continue
 		}

@@ -299,6 +299,9 @@ func TestOutgoingSweepWithTheClockSetBack(t *testing.T) {
 	p.now -= 3600 * second
 	p.sweepBuffers()
 	p.expectEvents(t)
+	expect(t, "to be saved", p.effects.Changed, true) // else a restart would begin to wait anew
+	p.sweepBuffers()
+	expect(t, "to be saved again", p.effects.Changed, false)
 	p.now += 61 * second
 	p.sweepBuffers()
 	p.expectEvents(t, "resend_ready m1 attempt 1")

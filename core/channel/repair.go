@@ -88,8 +88,8 @@ func (b *repairBuffer) takeDue(now int64) (*repairItem, bool) {
 
 // advance makes everything due at the latest at a time, in the order it had.
 // It is for a clock that was set back, which must not make anything wait
-// longer.
-func (b *repairBuffer) advance(latest int64) {
+// longer. It tells whether anything was due later.
+func (b *repairBuffer) advance(latest int64) (changed bool) {
 	var late []*repairItem // least urgent first
 	for b.len() > 0 {
 		item, ok := b.byDue.Max()
@@ -104,6 +104,7 @@ func (b *repairBuffer) advance(latest int64) {
 		item.due, item.firstDue, item.sequence = latest, min(item.firstDue, latest), b.sequence
 		b.byDue.ReplaceOrInsert(item)
 	}
+	return len(late) > 0
 }
 
 // all calls visit for every item, most urgent first.
@@ -190,8 +191,12 @@ func (c *Channel) noteRequests(now int64, requests []wire.Entry) {
 //
 // An answer carries no bloom filter: ours would be taken for its sender's.
 func (c *Channel) sweepRepairs(now int64, effects *Effects) {
-	c.asked.advance(saturatingAdd(now, c.cfg.RepairTMax))
-	c.asking.advance(saturatingAdd(now, max(c.cfg.RepairTMin, c.cfg.RepairTMax)))
+	if c.asked.advance(saturatingAdd(now, c.cfg.RepairTMax)) {
+		effects.Changed = true
+	}
+	if c.asking.advance(saturatingAdd(now, max(c.cfg.RepairTMin, c.cfg.RepairTMax))) {
+		effects.Changed = true
+	}
 	for {
 		item, ok := c.asked.takeDue(now)
 		if !ok {

@@ -285,6 +285,9 @@ func TestRepairSweepWithTheClockSetBack(t *testing.T) {
 	p.now -= 3600 * second
 	p.sweepRepairs()
 	p.expectEvents(t)
+	expect(t, "to be saved", p.effects.Changed, true) // else a restart would begin to wait anew
+	p.sweepRepairs()
+	expect(t, "to be saved again", p.effects.Changed, false)
 	p.now += 300 * second
 	p.sweepRepairs()
 	p.expectEvents(t, "repair_ready b1")
