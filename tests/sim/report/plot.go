@@ -102,7 +102,7 @@ func proper(axis *plot.Axis, logarithmic bool) {
 
 // roomForLegend raises the top of the plot by what the legend takes of it.
 func (p *Plot) roomForLegend(picture *plot.Plot) {
-	share := 0.06 * float64(len(p.Curves))
+	share := 0.09 * float64(len(p.Curves))
 	if p.LogY {
 		picture.Y.Max *= math.Pow(picture.Y.Max/picture.Y.Min, share)
 		return

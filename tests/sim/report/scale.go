@@ -186,7 +186,7 @@ func ScalePlots(cells []Cell) map[string]*Plot {
 		{"scale_repairs", "Answers to requests, for each message", "broadcasts", "repairs"},
 		{"scale_memory", "A participant with its channel", "kB of memory", "memory"},
 	} {
-		plots[p.name] = &Plot{Title: p.title, X: "participants", Y: p.y, LogX: true, LogY: true, Curves: byLoss(cells, p.key)}
+		plots[p.name] = &Plot{Title: p.title, X: "participants", Y: p.y, LogX: true, LogY: p.key != "memory", Curves: byLoss(cells, p.key)}
 	}
 	return plots
 }
