@@ -156,6 +156,11 @@ func (o *runOptions) run(out io.Writer) error {
 			return err
 		}
 	}
+	if !summary.AcksWithinRisk() {
+		if _, err := fmt.Fprintln(out, "more acknowledgements of what nobody has than the filters' probabilities explain"); err != nil {
+			return err
+		}
+	}
 	if len(found) > 0 || !summary.AcksWithinRisk() {
 		return errFound
 	}

@@ -77,7 +77,6 @@ type ledger struct {
 	lose      int             // what the next crash loses
 	before    string          // what it held when it crashed between operations
 	between   bool            // it crashed there, and lost nothing
-	risk      map[*message]float64
 
 	deliveredNow int // by the operation at hand
 }

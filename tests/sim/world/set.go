@@ -2,7 +2,6 @@ package world
 
 import (
 	"maps"
-	"math/bits"
 	"slices"
 )
 
@@ -34,15 +33,6 @@ func (s *set) others(i int) bool {
 		return s.n > 1
 	}
 	return s.n > 0
-}
-
-// each calls visit for all, in their order.
-func (s *set) each(visit func(int)) {
-	for at, word := range s.words {
-		for ; word != 0; word &= word - 1 {
-			visit(at*64 + bits.TrailingZeros64(word))
-		}
-	}
 }
 
 // sortedKeys returns the keys of a map in their order.
