@@ -68,7 +68,6 @@ type ledger struct {
 	arrived   set             // messages of which a copy was taken in
 	cited     set             // messages that something that arrived, or was kept, cites
 	lost      map[[2]int]bool // what was given up for which message
-	gone      set             // what was given up for any
 	met       set             // what the host declared to have
 	done      set             // own messages that were acknowledged
 	own       []*message      // own messages that were not, and that nobody else had when last looked
@@ -186,7 +185,6 @@ func (l *ledger) gaveUp(p *participant, e *core.Event) {
 	for _, dependency := range e.Deps {
 		lost := p.w.message(dependency.ID)
 		l.lost[[2]int{m.index, lost.index}] = true
-		l.gone.add(lost.index)
 		p.w.measures.GivenUp++
 	}
 }
@@ -333,8 +331,4 @@ func (p *participant) describe(i *channel.Inspection) string {
 		text += fmt.Sprintf("answers for %s %s %d\n", r.MessageID, r.SenderID, r.At)
 	}
 	return text + fmt.Sprintln("met", i.Met)
-}
-
-func (l *ledger) reset(p *participant) {
-	*l = ledger{lost: l.lost, gone: l.gone, met: l.met, clock: l.clock, written: l.written, before: l.before, between: l.between, delivered: l.delivered, forgetful: l.full(p)}
 }

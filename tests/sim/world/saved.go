@@ -144,14 +144,18 @@ func (l *ledger) resume(p *participant, s *saved, i *channel.Inspection) {
 	if p.life == 1 {
 		return
 	}
-	l.reset(p)
-	if !l.forgetful {
-		l.delivered = set{}
+	was := *l
+	*l = ledger{lost: was.lost, met: was.met, forgetful: was.full(p)}
+	if l.forgetful {
+		l.delivered = was.delivered
 	}
 	for _, id := range s.log {
-		l.delivered.add(p.w.message(id).index)
+		m := p.w.message(id)
+		l.delivered.add(m.index)
+		if was.done.has(m.index) && !slices.Contains(s.unacked, id) {
+			l.done.add(m.index)
+		}
 	}
-	l.arrived = set{}
 	for _, id := range slices.Concat(s.log, s.waiting) {
 		l.arrived.add(p.w.message(id).index)
 	}
