@@ -81,6 +81,7 @@ type Channel struct {
 	// restored is set until the first step after a restart, which is the first
 	// to know the time.
 	restored bool
+	lost     []Dependency // what a restart found to be lost, to be asked for from then on
 	log      log
 	filter   *bloom.Rolling
 	outgoing outgoing
@@ -186,6 +187,8 @@ func (c *Channel) catchUp(now int64) {
 	}
 	c.restored = false
 	c.log.newest(1, func(e *entry) { c.witness(now, e.lamport) })
+	c.scheduleRequests(now, c.lost)
+	c.lost = nil
 }
 
 // timestamp converts a time to the channel's Lamport unit.

@@ -148,7 +148,7 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 			continue
 		}
 		c.filter.Add(c.filter.Scheme().Sum(e.id))
-		if missing := c.stillMissing(kept.Missing); len(missing) > 0 {
+		if missing := c.stillMissing(&c.scratch.message, kept.Missing); len(missing) > 0 {
 			c.incoming.add(e, missing, kept.ReceivedTime)
 		} else {
 			c.scratch.ready.push(e) // the next step delivers it
@@ -177,15 +177,32 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 	return nil
 }
 
-// stillMissing leaves out what has come since the meta was saved: when saving
-// it fails and the history is saved, the log is ahead of it.
-func (c *Channel) stillMissing(entries []snapshot.HistoryEntry) []Dependency {
+// stillMissing is what a buffered message lacks now, given what it lacked when the
+// meta was saved. It leaves out what has come since: when saving the meta fails and
+// the history is saved, the log is ahead of it.
+//
+// When it is the other way round, a dependency is struck that the log does not have: it
+// is lost, the message must not be delivered before it, and it is asked for again. A
+// full log may have evicted it instead.
+func (c *Channel) stillMissing(m *wire.Message, entries []snapshot.HistoryEntry) []Dependency {
 	missing := make([]Dependency, 0, len(entries))
 	seen := make(map[string]bool, len(entries))
 	for _, e := range entries {
 		if c.log.get(e.MessageID) == nil && !c.met.has(e.MessageID) && !seen[e.MessageID] {
 			seen[e.MessageID] = true
 			missing = append(missing, wireEntry(e))
+		}
+	}
+	if c.log.len() >= c.cfg.MaxHistory {
+		return missing
+	}
+	for i := range m.History {
+		cite := &m.History[i]
+		if cite.ID != m.ID && c.log.get(cite.ID) == nil && !c.met.has(cite.ID) && !seen[cite.ID] {
+			lost := cloneEntry(cite)
+			seen[lost.ID] = true
+			missing = append(missing, lost)
+			c.lost = append(c.lost, lost)
 		}
 	}
 	return missing

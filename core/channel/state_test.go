@@ -396,3 +396,33 @@ func TestDependencyThatAMetaHasTwiceIsMissingOnce(t *testing.T) {
 	again.take(message("x", 1999, from("bob")))
 	again.expectEvents(t, "message_ready x", "message_ready b1")
 }
+
+// TestRestoreAsksAgainForADependencyThatWasNotSaved: it came, the meta that strikes it
+// was saved, and the history that has it was not.
+func TestRestoreAsksAgainForADependencyThatWasNotSaved(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("late", 2000, from("bob"), cites("lost", "missing")))
+	p.take(message("lost", 1000, from("bob")))
+	restored, _, err := Restore("room", p.cfg, &snapshot.ChannelData{Meta: p.Meta()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := &peer{Channel: restored, t: t, now: p.now}
+	after.take(message("missing", 1001, from("bob")))
+	after.expectEvents(t, "message_ready missing")
+	expect(t, "asking", repairIDs(&after.asking), []string{"lost"})
+	after.take(message("lost", 1000, from("bob")))
+	after.expectEvents(t, "message_ready lost", "message_ready late")
+}
+
+// TestRestoreBelievesAFullLog, which may have evicted a dependency that came.
+func TestRestoreBelievesAFullLog(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.MaxHistory = 1 })
+	p.take(message("late", 2000, from("bob"), cites("evicted", "missing")))
+	p.take(message("evicted", 1000, from("bob")))
+	p.take(message("newer", 1001, from("bob")))
+	expect(t, "log", p.logIDs(), []string{"newer"})
+	after := p.restarted()
+	after.take(message("missing", 1002, from("bob")))
+	after.expectEvents(t, "message_ready missing", "message_ready late")
+}
