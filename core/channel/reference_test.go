@@ -24,7 +24,8 @@ type model struct {
 	cfg *Config
 
 	clock     uint64
-	restarted bool // and not stepped since
+	restarted bool         // and not stepped since
+	lost      []Dependency // what the restart found to be lost
 	log       []*refMessage
 	received  []string // what the rolling filter was built from, oldest first
 	rolled    bool     // it was rebuilt once
@@ -81,6 +82,8 @@ func (r *model) step(now int64, input Input) *Effects {
 		r.witness(r.log[len(r.log)-1].Lamport)
 	}
 	r.restarted = false
+	r.ask(r.lost)
+	r.lost = nil
 	for _, m := range r.log {
 		m.thisNow = false
 	}
@@ -319,6 +322,10 @@ func (r *model) noteMissing(id string, missing []Dependency) {
 		return
 	}
 	r.announce(Event{Type: MissingDependencies, MessageID: id, Deps: slices.Clone(missing)})
+	r.ask(missing)
+}
+
+func (r *model) ask(missing []Dependency) {
 	for _, d := range missing {
 		if r.cfg.ParticipantID == "" || r.asking.of(d.ID) != nil || r.waitingOf(d.ID) != nil {
 			continue
@@ -426,7 +433,9 @@ func (r *model) markMet(ids []string) {
 func (r *model) sweepOutgoing() {
 	var left []*refOwn
 	for _, o := range r.outgoing {
-		o.sentAt = min(o.sentAt, r.now) // a clock that was set back makes nothing wait longer
+		if o.sentAt > r.now { // a clock that was set back makes nothing wait longer
+			o.sentAt, r.effects.Changed = r.now, true
+		}
 		patience := r.cfg.ResendInterval
 		if len(o.witnesses) > 0 {
 			patience *= 2
@@ -453,7 +462,9 @@ func (r *model) sweepIncoming() {
 		return
 	}
 	for _, w := range slices.Clone(r.incoming) {
-		w.receivedAt = r.since(w)
+		if since := r.since(w); since != w.receivedAt {
+			w.receivedAt, r.effects.Changed = since, true
+		}
 		if r.now-w.receivedAt > r.cfg.MissingTimeout && r.waitingOf(w.message.ID) == w {
 			r.loseHope(w)
 		}
@@ -478,8 +489,9 @@ func (r *model) loseHope(w *refWaiting) {
 }
 
 func (r *model) sweepRepairs() {
-	r.asked = r.asked.until(r.now + r.cfg.RepairTMax)
-	r.asking = r.asking.until(r.now + max(r.cfg.RepairTMin, r.cfg.RepairTMax))
+	answers := r.asked.until(r.now + r.cfg.RepairTMax)
+	requests := r.asking.until(r.now + max(r.cfg.RepairTMin, r.cfg.RepairTMax))
+	r.effects.Changed = answers || requests
 	for len(r.asked) > 0 && r.asked[0].due <= r.now {
 		item := r.asked[0]
 		r.asked = r.asked[1:]
@@ -556,14 +568,16 @@ func (l refRepairs) with(item *refRepair, bound int) refRepairs {
 	return l[:min(len(l), bound)]
 }
 
-// until brings forward what would come later only because the clock was set back.
-func (l refRepairs) until(latest int64) refRepairs {
+// until brings forward what would come later only because the clock was set back, and
+// tells whether there was any.
+func (l refRepairs) until(latest int64) (changed bool) {
 	for _, item := range l {
 		if item.due > latest {
 			item.due, item.firstDue = latest, min(item.firstDue, latest)
+			changed = true
 		}
 	}
-	return l
+	return changed
 }
 
 func (r *model) leaveRepairs(id string) {
@@ -696,7 +710,14 @@ func (r *model) restart(reread func(payload []byte) *wire.Message) *model {
 	}
 	for _, w := range r.incoming {
 		m := back(w.message)
-		n.incoming = append(n.incoming, &refWaiting{m, w.receivedAt, w.missing, n.weight(m, w.missing)})
+		missing := slices.Clone(w.missing)
+		for _, e := range m.History { // what a log has room for, and does not have, is lost
+			known := func(d Dependency) bool { return d.ID == e.ID }
+			if len(n.log) < n.cfg.MaxHistory && e.ID != m.ID && n.logged(e.ID) == nil && !slices.Contains(n.met, e.ID) && !slices.ContainsFunc(missing, known) {
+				missing, n.lost = append(missing, e), append(n.lost, e)
+			}
+		}
+		n.incoming = append(n.incoming, &refWaiting{m, w.receivedAt, missing, n.weight(m, missing)})
 		n.addToFilter(m.ID)
 	}
 	for _, item := range r.asking {
