@@ -41,9 +41,15 @@ type Config struct {
 	MaxRepairRequests     int
 	RepairSweepIntervalMs int64
 
-	// WireFormat is written; every format is read.
+	// WireFormat is written; every format is read. A channel that is made by a
+	// received message of the other dialect, of which lip-109 is one and the
+	// sds-* formats are the other, takes the format of that message.
 	WireFormat wire.Format
-	// LamportUnit is the unit of Lamport timestamps; 0 is that of WireFormat.
+	// ChannelWireFormats is what is written in channels that are not to go by
+	// WireFormat or by what is received, by their ids.
+	ChannelWireFormats map[string]wire.Format
+	// LamportUnit is the unit of Lamport timestamps; 0 is that of the format that
+	// a channel writes.
 	LamportUnit channel.Unit
 
 	AckConfidence        float64
@@ -196,6 +202,13 @@ var settings = []setting{
 		[]string{wire.SDS02.String(), wire.SDS03.String(), wire.SDS04.String(), wire.LIP109.String()},
 		[]wire.Format{wire.SDS02, wire.SDS03, wire.SDS04, wire.LIP109},
 		func(c *Config) *wire.Format { return &c.WireFormat }),
+	{
+		key:   "channelWireFormats",
+		takes: `an object that gives ids of channels one of "sds-0.2", "sds-0.3", "sds-0.4", "lip-109"`,
+		set:   func(c *Config, raw json.RawMessage) bool { return setChannelWireFormats(c, raw) },
+		valid: func(c *Config) bool { return validChannelWireFormats(c.ChannelWireFormats) },
+		given: func(c *Config) string { return fmt.Sprintf("%q", c.ChannelWireFormats) },
+	},
 	choice("lamportUnit",
 		[]string{"auto", "seconds", "milliseconds"}, []channel.Unit{0, channel.Seconds, channel.Milliseconds},
 		func(c *Config) *channel.Unit { return &c.LamportUnit }),
@@ -275,6 +288,39 @@ func invalidUTF8(text []byte) int {
 	return -1
 }
 
+// setChannelWireFormats reads an object of names of formats.
+func setChannelWireFormats(c *Config, raw json.RawMessage) bool {
+	var names map[string]json.RawMessage
+	if !unmarshal(raw, &names) {
+		return false
+	}
+	formats := make(map[string]wire.Format, len(names))
+	for id, value := range names {
+		var name string
+		if !unmarshal(value, &name) {
+			return false
+		}
+		format, ok := wire.ParseFormat(name)
+		if !ok {
+			return false
+		}
+		formats[id] = format
+	}
+	if len(formats) > 0 {
+		c.ChannelWireFormats = formats
+	}
+	return true
+}
+
+func validChannelWireFormats(formats map[string]wire.Format) bool {
+	for id, format := range formats {
+		if id == "" || !utf8.ValidString(id) || format < wire.SDS02 || format > wire.LIP109 {
+			return false
+		}
+	}
+	return true
+}
+
 // check tells what in the configuration is impossible.
 func (c *Config) check() error {
 	for _, s := range settings {
@@ -285,24 +331,31 @@ func (c *Config) check() error {
 	if c.StorePath != "" && c.Limits.MaxIDBytes > store.MaxIDBytes {
 		return configError(`"maxIdBytes" takes at most %d with a "storePath", not %d: the store has no room for longer ids`, store.MaxIDBytes, c.Limits.MaxIDBytes)
 	}
+	for _, id := range slices.Sorted(maps.Keys(c.ChannelWireFormats)) {
+		if err := c.checkID("channel ID", id); err != nil {
+			return configError(`"channelWireFormats" names what can be no channel: %v`, err)
+		}
+	}
 	if most := bloom.MaxCapacity(c.BloomFilterErrorRate); c.BloomFilterCapacity > most {
 		return configError(`"bloomFilterCapacity" takes at most %d with a "bloomFilterErrorRate" of %g, not %d: a larger filter is read by no peer`, most, c.BloomFilterErrorRate, c.BloomFilterCapacity)
 	}
 	return nil
 }
 
-// channelConfig is what channels are told of the configuration.
-func (c *Config) channelConfig(participantID string, durable bool) *channel.Config {
+// channelConfig is what channels that write a format are told of the
+// configuration. Whether the format was taken from a message, the channel keeps.
+func (c *Config) channelConfig(participantID string, durable bool, format wire.Format, taken bool) *channel.Config {
 	unit := c.LamportUnit
 	if unit == 0 {
 		unit = channel.Seconds
-		if c.WireFormat == wire.LIP109 {
+		if format == wire.LIP109 {
 			unit = channel.Milliseconds
 		}
 	}
 	return &channel.Config{
 		ParticipantID:        participantID,
-		Format:               c.WireFormat,
+		Format:               format,
+		FormatTaken:          taken,
 		LamportUnit:          unit,
 		FilterCapacity:       c.BloomFilterCapacity,
 		FilterErrorRate:      c.BloomFilterErrorRate,

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -53,6 +54,7 @@ var configKeys = []key{
 	{"maxRepairRequests", `3`, `0`, show(func(c core.Config) int { return c.MaxRepairRequests }), notWhole, []string{`-1`, tooBig}},
 	{"repairSweepIntervalMs", `5000`, `1`, show(func(c core.Config) int64 { return c.RepairSweepIntervalMs }), notWhole, []string{`0`, `-1`, tooBig, `9223372036854775807`}},
 	{"wireFormat", `"sds-0.4"`, `"lip-109"`, show(func(c core.Config) string { return `"` + c.WireFormat.String() + `"` }), notAWord, []string{`""`, `"sds-0.5"`, `"SDS-0.4"`}},
+	{"channelWireFormats", `{}`, `{"a":"lip-109","b":"sds-0.2"}`, show(channelFormats), []string{`1`, `true`, `[1]`, `"lip-109"`, `{"a":1}`, `{"a":null}`, `{"a":["lip-109"]}`}, []string{`{"a":""}`, `{"a":"sds-0.5"}`, `{"":"lip-109"}`, `{"a":"sds-0.4","b":"LIP-109"}`}},
 	{"lamportUnit", `"auto"`, `"milliseconds"`, show(unitName), notAWord, []string{`""`, `"minutes"`}},
 	{"ackConfidence", `1e-06`, `0`, show(func(c core.Config) float64 { return c.AckConfidence }), notANumber, []string{`-1e-6`, `1`}},
 	{"possibleAckThreshold", `2`, `1`, show(func(c core.Config) int { return c.PossibleAckThreshold }), notWhole, []string{`0`, `-1`, tooBig}},
@@ -78,6 +80,18 @@ var configKeys = []key{
 func unitName(c core.Config) string {
 	names := map[channel.Unit]string{0: `"auto"`, channel.Seconds: `"seconds"`, channel.Milliseconds: `"milliseconds"`}
 	return names[c.LamportUnit]
+}
+
+func channelFormats(c core.Config) string {
+	names := make(map[string]string)
+	for id, format := range c.ChannelWireFormats {
+		names[id] = format.String()
+	}
+	text, err := json.Marshal(names)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 func object(name, value string) []byte { return fmt.Appendf(nil, ` { %q : %s } `, name, value) }
@@ -227,6 +241,7 @@ func TestNewChecksTheConfig(t *testing.T) {
 		"ackConfidence":         {func(c *core.Config) { c.AckConfidence = math.Inf(1) }, "+Inf"},
 		"wireFormat":            {func(c *core.Config) { c.WireFormat = 0 }, "unknown"},
 		"lamportUnit":           {func(c *core.Config) { c.LamportUnit = 17 }, "17"},
+		"channelWireFormats":    {func(c *core.Config) { c.ChannelWireFormats = map[string]wire.Format{"a": 9} }, `map["a":"unknown"]`},
 		"repairSweepIntervalMs": {func(c *core.Config) { c.RepairSweepIntervalMs = -1 }, "-1"},
 		"storePath":             {func(c *core.Config) { c.StorePath = "a\x00b" }, `"a\x00b"`},
 		"maxIdBytes":            {func(c *core.Config) { c.Limits.MaxIDBytes = 0 }, "0"},

@@ -20,7 +20,7 @@ type Inspection struct {
 	ChannelID string `json:"channelId"`
 	// ParticipantID is empty where repairs (SDS-R) are off.
 	ParticipantID string `json:"participantId"`
-	// WireFormat is the one that is written.
+	// WireFormat is the one that is written in this channel.
 	WireFormat string `json:"wireFormat"`
 	Timers     Timers `json:"timers"`
 	channel.Inspection
@@ -81,13 +81,13 @@ func (m *Manager) Inspect(channelID string) (Inspection, error) {
 		return Inspection{}, m.fail(op, channelID, err)
 	}
 	inspection := Inspection{
-		ChannelID: channelID, ParticipantID: m.participantID, WireFormat: m.config.WireFormat.String(), Timers: m.timers(),
+		ChannelID: channelID, ParticipantID: m.participantID, Timers: m.timers(),
 	}
 	found := false
 	if s := m.inMemory(channelID); s != nil {
 		visitSlot(s, func(s *slot) {
 			found = true
-			inspection.At = m.now()
+			inspection.At, inspection.WireFormat = m.now(), s.channel.Format().String()
 			inspection.Inspection = s.channel.Inspect(inspection.At)
 			inspection.Persistence = s.persistence(s.channel.Count(inspection.At))
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/libsds/libsds/core/channel"
 	"github.com/libsds/libsds/core/persistence"
 	"github.com/libsds/libsds/core/snapshot"
+	"github.com/libsds/libsds/core/wire"
 )
 
 // keeper is how a manager keeps its channels: a backend, and what follows from
@@ -23,8 +24,14 @@ type keeper struct {
 	durable bool
 	// calls counts what the backend is called for.
 	calls *calls
-	// channel is what the channels are told.
-	channel *channel.Config
+	// channels is what the channels are told, by what they write.
+	channels map[dialect]*channel.Config
+}
+
+// dialect is what a channel writes, and whether it took that from a message.
+type dialect struct {
+	format wire.Format
+	taken  bool
 }
 
 // newKeeper returns the keeper of a backend; nil keeps nothing.
@@ -32,10 +39,14 @@ func (m *Manager) newKeeper(backend persistence.Backend) *keeper {
 	if backend == nil {
 		backend = persistence.None{}
 	}
-	k := &keeper{backend: backend, calls: &m.calls}
+	k := &keeper{backend: backend, calls: &m.calls, channels: make(map[dialect]*channel.Config)}
 	_, none := backend.(persistence.None)
 	k.durable = !none
-	k.channel = m.config.channelConfig(m.participantID, k.durable)
+	for format := wire.SDS02; format <= wire.LIP109; format++ {
+		for _, taken := range []bool{false, true} {
+			k.channels[dialect{format, taken}] = m.config.channelConfig(m.participantID, k.durable, format, taken)
+		}
+	}
 	k.committer, _ = backend.(persistence.Committer)
 	if k.committer != nil && m.config.StoreSync == StoreSyncBatch {
 		k.sharing = &sharing{manager: m, keeper: k}
@@ -95,8 +106,30 @@ func (k *keeper) alone() (release func()) {
 	return k.sharing.writing.Unlock
 }
 
-// load bootstraps the channel of a locked slot from the backend.
-func (m *Manager) load(s *slot) error {
+// dialectOf tells what a channel writes: what the configuration names for it;
+// else what it took from the message that made it, as the backend has kept it;
+// else, where received, not nil, is such a message, and of the other dialect than
+// the configured one, what that message is; else the configured one.
+func (m *Manager) dialectOf(channelID string, data *snapshot.ChannelData, received *wire.Message) (dialect, error) {
+	if format, named := m.config.ChannelWireFormats[channelID]; named {
+		return dialect{format: format}, nil
+	}
+	if data.Meta != nil && data.Meta.WireFormat != 0 {
+		if data.Meta.WireFormat > uint64(wire.LIP109) {
+			return dialect{}, fmt.Errorf("it writes format %d, which this library does not know", data.Meta.WireFormat)
+		}
+		return dialect{format: wire.Format(data.Meta.WireFormat), taken: true}, nil
+	}
+	made := received != nil && data.Meta == nil && len(data.History) == 0
+	if made && (received.Format == wire.LIP109) != (m.config.WireFormat == wire.LIP109) {
+		return dialect{format: received.Format, taken: true}, nil
+	}
+	return dialect{format: m.config.WireFormat}, nil
+}
+
+// load bootstraps the channel of a locked slot from the backend. Received is the
+// message that it is loaded for, or nil.
+func (m *Manager) load(s *slot, received *wire.Message) error {
 	var kept persistence.Kept
 	err := s.keeper.call(persistence.LoadChannel, func() (err error) {
 		kept, err = s.keeper.backend.LoadChannel(s.id)
@@ -111,7 +144,11 @@ func (m *Manager) load(s *slot) error {
 			return fmt.Errorf("%w: what is kept of the channel is damaged: %w", ErrPersistence, err)
 		}
 	}
-	restored, irregular, err := channel.Restore(s.id, s.keeper.channel, &data)
+	writes, err := m.dialectOf(s.id, &data, received)
+	if err != nil {
+		return fmt.Errorf("%w: what is kept of the channel is damaged: %w", ErrPersistence, err)
+	}
+	restored, irregular, err := channel.Restore(s.id, s.keeper.channels[writes], &data)
 	if err != nil {
 		return fmt.Errorf("%w: what is kept of the channel is damaged: %w", ErrPersistence, err)
 	}
@@ -125,6 +162,9 @@ func (m *Manager) load(s *slot) error {
 		text = "a channel was made"
 	}
 	m.log(slog.LevelInfo, s.operation, text, channelAttr(s.id), slog.Int("messages", restored.Count(m.now()).Log))
+	if writes.taken {
+		m.log(slog.LevelInfo, s.operation, "the channel writes what the message that made it is written in", channelAttr(s.id), slog.String("wireFormat", writes.format.String()))
+	}
 	return nil
 }
 

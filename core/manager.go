@@ -83,6 +83,7 @@ func New(o Options) (*Manager, error) {
 	config := DefaultConfig()
 	if o.Config != nil {
 		config = *o.Config
+		config.ChannelWireFormats = maps.Clone(config.ChannelWireFormats)
 	}
 	m := &Manager{
 		participantID: o.ParticipantID,
@@ -260,7 +261,7 @@ func (m *Manager) Unwrap(payload []byte) (Unwrapped, error) {
 		return Unwrapped{}, m.fail("unwrap", "", classify(err))
 	}
 	result := Unwrapped{Lamport: message.Lamport, Kind: kindOf(message), Content: message.Content}
-	err := m.operate("unwrap", message.ChannelID, m.slotOfReceived, func(s *slot) error {
+	err := m.operateFor(message, "unwrap", message.ChannelID, m.slotOfReceived, func(s *slot) error {
 		s.channel.Step(m.now(), channel.Input{Op: channel.OpReceive, Received: message}, &s.effects)
 		receipt := &s.effects.Receipt
 		result.ChannelID, result.MessageID, result.SenderID = s.id, receipt.MessageID, receipt.SenderID

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/libsds/libsds/core/channel"
+	"github.com/libsds/libsds/core/wire"
 )
 
 // slot is a channel and the lock that serialises its operations.
@@ -129,10 +130,15 @@ func (m *Manager) forget(s *slot) {
 // operate runs one operation on the channel that find returns, and then, with
 // nothing locked, hands its events to the handler.
 func (m *Manager) operate(op, channelID string, find func(string) (*slot, error), step func(*slot) error) error {
+	return m.operateFor(nil, op, channelID, find, step)
+}
+
+// operateFor is operate for a received message, which may make the channel.
+func (m *Manager) operateFor(received *wire.Message, op, channelID string, find func(string) (*slot, error), step func(*slot) error) error {
 	for {
 		s, err := find(channelID)
 		if err == nil {
-			err = m.operateOn(op, s, step)
+			err = m.operateOn(received, op, s, step)
 		}
 		if errors.Is(err, errRemoved) {
 			continue
@@ -146,15 +152,15 @@ func (m *Manager) operate(op, channelID string, find func(string) (*slot, error)
 }
 
 // operateOn runs step on a slot and carries out its effects.
-func (m *Manager) operateOn(op string, s *slot, step func(*slot) error) error {
-	unfinished, err := m.stepOn(op, s, step)
+func (m *Manager) operateOn(received *wire.Message, op string, s *slot, step func(*slot) error) error {
+	unfinished, err := m.stepOn(received, op, s, step)
 	unfinished.finish()
 	return err
 }
 
 // stepOn is operateOn while the slot is locked, and loads the channel first if
 // nobody has yet.
-func (m *Manager) stepOn(op string, s *slot, step func(*slot) error) (unfinished *sharedCommit, err error) {
+func (m *Manager) stepOn(received *wire.Message, op string, s *slot, step func(*slot) error) (unfinished *sharedCommit, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.removed {
@@ -162,7 +168,7 @@ func (m *Manager) stepOn(op string, s *slot, step func(*slot) error) (unfinished
 	}
 	s.operation, s.debugging = op, m.debugging()
 	if s.channel == nil {
-		if err := m.load(s); err != nil {
+		if err := m.load(s, received); err != nil {
 			m.forget(s)
 			return nil, err
 		}

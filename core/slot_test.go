@@ -33,7 +33,7 @@ func TestRemovedSlotIsNotActedOn(t *testing.T) {
 	if err := m.remove(old); !errors.Is(err, errRemoved) {
 		t.Errorf("removing it again: %v", err)
 	}
-	if err := m.operateOn("test", old, func(*slot) error { return nil }); !errors.Is(err, errRemoved) {
+	if err := m.operateOn(nil, "test", old, func(*slot) error { return nil }); !errors.Is(err, errRemoved) {
 		t.Errorf("operating on it: %v", err)
 	}
 	visitSlot(old, func(*slot) { t.Error("it is visited") })

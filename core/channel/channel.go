@@ -26,12 +26,16 @@ const (
 )
 
 // Config is what a channel is told once. Durations are milliseconds. It is
-// shared by all channels of a manager and never changed.
+// shared by the channels of a manager that write the same format, and never
+// changed.
 type Config struct {
 	// ParticipantID names this participant; empty switches SDS-R off.
 	ParticipantID string
 	// Format is the wire format that is written; all are read.
 	Format wire.Format
+	// FormatTaken: nobody chose Format, it is that of the message that made the
+	// channel. So it is kept with the channel.
+	FormatTaken bool
 	// LamportUnit is the unit of the channel's clock.
 	LamportUnit Unit
 
@@ -122,6 +126,9 @@ func New(id string, cfg *Config) *Channel {
 
 // ID returns the channel's id.
 func (c *Channel) ID() string { return c.id }
+
+// Format returns the wire format that the channel writes.
+func (c *Channel) Format() wire.Format { return c.cfg.Format }
 
 // Step applies one input at a time, in Unix milliseconds, and writes what
 // follows from it into effects, whose memory it reuses. A step that fails has

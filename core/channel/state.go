@@ -44,6 +44,9 @@ func (c *Channel) AppendMeta(dst []byte) []byte {
 	for element := c.met.order.Front(); element != nil; element = element.Next() {
 		w.Met(element.Value.(string))
 	}
+	if c.cfg.FormatTaken {
+		w.WireFormat(uint64(c.cfg.Format))
+	}
 	blob := w.Bytes()
 	c.metaSize = len(blob) - len(dst)
 	return blob

@@ -44,6 +44,7 @@ func DecodeMeta(b []byte) (*ChannelMeta, error) {
 	if m.Met, err = f.ids(metaMet); err != nil {
 		return nil, err
 	}
+	m.WireFormat = f.last[metaWireFormat].varint
 	return m, nil
 }
 

@@ -29,6 +29,7 @@ func AppendMeta(dst []byte, m *ChannelMeta) []byte {
 	for _, id := range m.Met {
 		w.Met(id)
 	}
+	w.WireFormat(m.WireFormat)
 	return w.Bytes()
 }
 

@@ -68,6 +68,15 @@ func TestBytesNeverChange(t *testing.T) {
 	})
 }
 
+// The wire format came later: without one, the bytes are what they were.
+func TestWireFormatIsTheLastFieldOfAMeta(t *testing.T) {
+	meta := fullMeta()
+	meta.WireFormat = 4
+	if got, want := hex.EncodeToString(AppendMeta(nil, meta)), wantMeta+"880104"; got != want {
+		t.Errorf("\ngot  %s\nwant %s", got, want)
+	}
+}
+
 const (
 	wantMeta = "080110ac021a230a056f776e20311080d095ffbc3118028201090a0277311203626f628201040a0277321a140a056f77" +
 		"6e203210ecdcffffffffffffff011800222a0a057761697473120161120162120163800181d095ffbc318a01008a010c" +

@@ -44,6 +44,9 @@ func (m *MetaWriter) IncomingRepair(r *IncomingRepair) { m.w.incomingRepair(r) }
 // Met writes the next id of ChannelMeta.Met.
 func (m *MetaWriter) Met(id string) { m.w.string(metaMet, id) }
 
+// WireFormat writes ChannelMeta.WireFormat.
+func (m *MetaWriter) WireFormat(format uint64) { m.w.optionalVarint(metaWireFormat, format) }
+
 // Bytes returns dst with the blob appended.
 func (m *MetaWriter) Bytes() []byte { return m.w.out }
 

@@ -34,6 +34,7 @@ const (
 	metaOutgoingRepair protowire.Number = 5
 	metaIncomingRepair protowire.Number = 6
 	metaMet            protowire.Number = 16
+	metaWireFormat     protowire.Number = 17
 
 	unackedMessage  protowire.Number = 1
 	unackedSendTime protowire.Number = 2
@@ -99,6 +100,7 @@ var (
 		metaOutgoingRepair: {"outgoing_repair", bytesType, repeated},
 		metaIncomingRepair: {"incoming_repair", bytesType, repeated},
 		metaMet:            {"met", bytesType, repeated},
+		metaWireFormat:     {"wire_format", varintType, optional},
 	}}
 	unackedSchema = schema{"Unacknowledged", [lastField + 1]field{
 		unackedMessage:  {"message", bytesType, required},

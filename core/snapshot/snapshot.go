@@ -41,6 +41,9 @@ type ChannelMeta struct {
 	IncomingRepair []IncomingRepair
 	// Met holds the ids that the host declared met, oldest first.
 	Met []string
+	// WireFormat is the wire.Format that the channel took from the message that
+	// made it; 0 where the configuration says what is written.
+	WireFormat uint64 `json:",omitempty"`
 }
 
 // UnderWay tells whether time alone would make the channel do something.

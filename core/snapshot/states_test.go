@@ -124,6 +124,7 @@ var (
 			OutgoingRepair: rapid.SliceOfN(anyOutgoingRepair, 0, 4).Draw(t, "outgoing repair"),
 			IncomingRepair: rapid.SliceOfN(anyIncomingRepair, 0, 4).Draw(t, "incoming repair"),
 			Met:            rapid.SliceOfN(anyID, 0, 4).Draw(t, "met"),
+			WireFormat:     rapid.Uint64().Draw(t, "wire format"),
 		}
 	})
 	anyHint = rapid.Custom(func(t *rapid.T) RetrievalHint {
