@@ -262,7 +262,8 @@
  *   | maxRepairRequests          | 3          | repairs that one message asks for           |
  *   | repairSweepIntervalMs      | 5000       | between looks for what to answer            |
  *   | wireFormat                 | "sds-0.4"  | what is written: "sds-0.2", "sds-0.3", "sds-0.4", "lip-109"; all are read |
- *   | lamportUnit                | "auto"     | "seconds", "milliseconds", or by wireFormat |
+ *   | channelWireFormats         | {}         | an object from channel ids to formats, for channels that are to write another: {"lobby": "lip-109"} |
+ *   | lamportUnit                | "auto"     | "seconds", "milliseconds", or by the format that a channel writes |
  *   | ackConfidence              | 1e-6       | a filter with fewer false positives acknowledges alone |
  *   | possibleAckThreshold       | 2          | and otherwise so many do together           |
  *   | missingDependencyTimeoutMs | 600000     | how long a message waits for others; 0: for ever |
@@ -279,6 +280,11 @@
  *   | maxIncomingBytes           | 67108864   | and their size; past either, the oldest waits no longer |
  *   | maxOutgoingMessages        | 10000      | unacknowledged messages per channel         |
  *   | maxRepairEntries           | 1000       | entries of each repair buffer               |
+ *
+ * A channel that channelWireFormats does not name writes wireFormat, unless a received
+ * message makes it: if one of wireFormat and that message is "lip-109" and the other is not,
+ * the channel takes the format of the message and keeps it, over restarts too. To have no
+ * stranger decide, name the channel or make it first (SdsEnsureChannel).
  */
 #ifndef LIBSDS_H
 #define LIBSDS_H
@@ -911,7 +917,7 @@ int SdsChannels(void *ctx, char **json, char **error);
  *   | key                  | value                                                       |
  *   |----------------------|-------------------------------------------------------------|
  *   | inspectedAt          | the time of the answer                                      |
- *   | channelId, participantId, wireFormat | as configured                               |
+ *   | channelId, participantId, wireFormat | which channel; of whom; what is written in it    |
  *   | timers               | "begun": whether time passes at all; nextBufferSweepAt, nextRepairSweepAt, nextPeriodicSyncAt |
  *   | clock                | lamportTimestamp, and its unit                              |
  *   | log                  | what was delivered, oldest first: messageId, senderId, lamportTimestamp, retrievalHint |

@@ -309,6 +309,9 @@ static void a_config_error_names_its_key(void)
         {"{\"numResponseGroups\":-1}", "numResponseGroups"},
         {"{\"wireFormat\":\"sds-9\"}", "wireFormat"},
         {"{\"wireFormat\":4}", "wireFormat"},
+        {"{\"channelWireFormats\":\"lip-109\"}", "channelWireFormats"},
+        {"{\"channelWireFormats\":{\"a\":\"sds-9\"}}", "channelWireFormats"},
+        {"{\"channelWireFormats\":{\"\":\"lip-109\"}}", "channelWireFormats"},
         {"{\"lamportUnit\":\"years\"}", "lamportUnit"},
         {"{\"ackConfidence\":2}", "ackConfidence"},
         {"{\"possibleAckThreshold\":-1}", "possibleAckThreshold"},
@@ -361,7 +364,8 @@ static void every_key_of_the_config_is_known(void)
         "{\"bloomFilterCapacity\":10000,\"bloomFilterErrorRate\":0.001,\"maxMessageHistory\":1000,"
         "\"maxCausalHistory\":10,\"resendIntervalMs\":60000,\"maxResendAttempts\":5,\"syncMessageIntervalMs\":30000,"
         "\"bufferSweepIntervalMs\":60000,\"repairTMinMs\":30000,\"repairTMaxMs\":300000,\"numResponseGroups\":1,"
-        "\"maxRepairRequests\":3,\"repairSweepIntervalMs\":5000,\"wireFormat\":\"sds-0.4\",\"lamportUnit\":\"auto\","
+        "\"maxRepairRequests\":3,\"repairSweepIntervalMs\":5000,\"wireFormat\":\"sds-0.4\","
+        "\"channelWireFormats\":{\"lobby\":\"lip-109\"},\"lamportUnit\":\"auto\","
         "\"ackConfidence\":1e-6,\"possibleAckThreshold\":2,\"missingDependencyTimeoutMs\":600000,"
         "\"maxLamportDriftMs\":86400000,\"storePath\":\"\",\"storeSync\":\"full\",\"maxContentBytes\":1048576,"
         "\"maxWireBytes\":8388608,\"maxHistoryEntries\":4096,\"maxIdBytes\":1024,\"maxChannels\":0,"

@@ -1,4 +1,4 @@
-import std/[os, unittest]
+import std/[os, tables, unittest]
 import ./host
 
 proc checkMessages() =
@@ -229,6 +229,10 @@ proc checkConfiguration() =
         elif field is string:
           let key = name
           let default = "\"" & field & "\""
+        elif field is OrderedTable[string, string]:
+          let key = name
+          let default = "{}"
+          check field.len == 0
         elif field is float:
           let key = name
           let default = (if field == 1e-6: "1e-6" else: $field)
@@ -247,7 +251,7 @@ proc checkConfiguration() =
                 found = defaults[at].strip == default
         check found
         inc keys
-      check keys == 31
+      check keys == 32
 
     test "every key reaches the library, and what is out of range is named":
       template refused(key: string, settings: untyped) =
@@ -274,6 +278,7 @@ proc checkConfiguration() =
       refused "repairSweepIntervalMs": config.repairSweepInterval = ms(-1)
       refused "storeSync": config.storeSync = "no"
       refused "wireFormat": config.wireFormat = "sds-9"
+      refused "channelWireFormats": config.channelWireFormats["channel"] = "sds-9"
       refused "lamportUnit": config.lamportUnit = "days"
       refused "ackConfidence": config.ackConfidence = -1
       refused "possibleAckThreshold": config.possibleAckThreshold = -1
@@ -288,6 +293,13 @@ proc checkConfiguration() =
       refused "maxIncomingBytes": config.maxIncomingBytes = -1
       refused "maxOutgoingMessages": config.maxOutgoingMessages = -1
       refused "maxRepairEntries": config.maxRepairEntries = -1
+
+    test "channels write what is named for them":
+      let rm = manager("alice", ReliabilityConfig.init(channelWireFormats = {"lip": "lip-109"}.toOrderedTable))
+      for (channel, format) in {"lip": "lip-109", "sds": "sds-0.4"}:
+        check rm.ensureChannel(channel).isOk
+        check rm.inspect(channel).get()["wireFormat"].getStr == format
+      rm.cleanup()
 
     test "a limit that is reached is an error":
       let rm = manager("alice", ReliabilityConfig.init(maxChannels = 1, maxOutgoingMessages = 1))

@@ -6,6 +6,7 @@ import re
 import tempfile
 import unittest
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Dict, Tuple, Union
 
 import libsds
@@ -30,6 +31,8 @@ def default(word: str) -> Any:
         return word == "true"
     if word.startswith('"'):
         return word.strip('"')
+    if word == "{}":
+        return {}
     return float(word) if "." in word or "e" in word else int(word)
 
 
@@ -63,6 +66,7 @@ class Configuration(unittest.TestCase):
             ("max_channels", "maxChannels", 10**30),
             ("max_content_bytes", "maxContentBytes", 1.5),
             ("wire_format", "wireFormat", "sds-9"),
+            ("channel_wire_formats", "channelWireFormats", {"c": "sds-9"}),
             ("accept_unknown_channels", "acceptUnknownChannels", 1),
             ("bloom_filter_error_rate", "bloomFilterErrorRate", 7),
             ("bloom_filter_error_rate", "bloom_filter_error_rate", float("nan")),
@@ -105,6 +109,12 @@ class Configuration(unittest.TestCase):
             manager.ensure_channel("c")
             held = manager.inspect("c")
         self.assertEqual((held["wireFormat"], held["clock"]["unit"]), ("lip-109", "milliseconds"))
+
+    def test_channels_write_what_is_named_for_them(self) -> None:
+        with ReliabilityManager(config=Config(channel_wire_formats=MappingProxyType({"ö": "lip-109"}))) as manager:
+            for channel, format in (("ö", "lip-109"), ("c", "sds-0.4")):
+                manager.ensure_channel(channel)
+                self.assertEqual(manager.inspect(channel)["wireFormat"], format)
 
     def test_the_environment_is_that_of_os_environ(self) -> None:
         before = os.environ.get("SDS_CONFIG")

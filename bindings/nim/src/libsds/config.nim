@@ -1,7 +1,7 @@
 ## What a manager is configured with. Names, order and defaults of the first thirteen
 ## parameters are those of nim-sds; the others are keys of libsds.
 
-import std/[json, times]
+import std/[json, tables, times]
 
 const
   DefaultBloomFilterCapacity* = 10000
@@ -54,6 +54,8 @@ type ReliabilityConfig* {.requiresInit.} = object
   storePath*: string               ## A file that keeps the channels; `""`: none.
   storeSync*: string               ## `"full"`, or `"batch"`: commits are shared.
   wireFormat*: string              ## What is written: `"sds-0.2"`, `"sds-0.3"`, `"sds-0.4"`, `"lip-109"`.
+  channelWireFormats*: OrderedTable[string, string]
+    ## What is written in single channels, by their ids: `{"lobby": "lip-109"}.toOrderedTable`.
   lamportUnit*: string             ## `"seconds"`, `"milliseconds"`, or `"auto"`: by the format.
   ackConfidence*: float            ## A filter with fewer false positives acknowledges alone,
   possibleAckThreshold*: int       ## and otherwise so many do together.
@@ -88,6 +90,7 @@ func init*(
     storePath: string = "",
     storeSync: string = DefaultStoreSync,
     wireFormat: string = DefaultWireFormat,
+    channelWireFormats: OrderedTable[string, string] = initOrderedTable[string, string](),
     lamportUnit: string = DefaultLamportUnit,
     ackConfidence: float = DefaultAckConfidence,
     possibleAckThreshold: int = DefaultPossibleAckThreshold,
@@ -122,6 +125,7 @@ func init*(
     storePath: storePath,
     storeSync: storeSync,
     wireFormat: wireFormat,
+    channelWireFormats: channelWireFormats,
     lamportUnit: lamportUnit,
     ackConfidence: ackConfidence,
     possibleAckThreshold: possibleAckThreshold,
@@ -179,6 +183,7 @@ proc toJson*(config: ReliabilityConfig): string =
   key storePath
   key storeSync
   key wireFormat
+  key channelWireFormats
   key lamportUnit
   key ackConfidence
   key possibleAckThreshold

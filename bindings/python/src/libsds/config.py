@@ -6,7 +6,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Dict, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 from .errors import InvalidArgument
 
@@ -50,7 +50,9 @@ class Config:
     repair_sweep_interval_ms: Optional[int] = None
     #: What is written: "sds-0.2", "sds-0.3", "sds-0.4" or "lip-109" ("sds-0.4"); all are read.
     wire_format: Optional[str] = None
-    #: "seconds", "milliseconds", or "auto": by wire_format ("auto").
+    #: What is written in single channels, by their ids: {"lobby": "lip-109"} ({}).
+    channel_wire_formats: Optional[Mapping[str, str]] = None
+    #: "seconds", "milliseconds", or "auto": by the format that a channel writes ("auto").
     lamport_unit: Optional[str] = None
     #: A filter with fewer false positives acknowledges alone (1e-6).
     ack_confidence: Optional[float] = None
@@ -96,6 +98,8 @@ class Config:
                 keys[_key(field.name)] = value
         if "storePath" in keys:
             keys["storePath"] = os.fspath(keys["storePath"])
+        if "channelWireFormats" in keys:
+            keys["channelWireFormats"] = dict(keys["channelWireFormats"])
         return json.dumps(keys, ensure_ascii=False)
 
 

@@ -34,6 +34,17 @@ pub enum WireFormat {
     Lip109,
 }
 
+impl WireFormat {
+    fn word(self) -> &'static str {
+        match self {
+            WireFormat::Sds02 => "sds-0.2",
+            WireFormat::Sds03 => "sds-0.3",
+            WireFormat::Sds04 => "sds-0.4",
+            WireFormat::Lip109 => "lip-109",
+        }
+    }
+}
+
 /// The unit of logical times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -159,13 +170,26 @@ impl Config {
     /// What is written.
     #[must_use]
     pub fn wire_format(self, format: WireFormat) -> Self {
-        let word = match format {
-            WireFormat::Sds02 => "sds-0.2",
-            WireFormat::Sds03 => "sds-0.3",
-            WireFormat::Sds04 => "sds-0.4",
-            WireFormat::Lip109 => "lip-109",
-        };
-        self.with("wireFormat", quoted(word.as_bytes()))
+        self.with("wireFormat", quoted(format.word().as_bytes()))
+    }
+
+    /// What is written in single channels, by their ids.
+    #[must_use]
+    pub fn channel_wire_formats<Id: AsRef<str>>(
+        self,
+        formats: impl IntoIterator<Item = (Id, WireFormat)>,
+    ) -> Self {
+        let mut object = vec![b'{'];
+        for (channel, format) in formats {
+            if object.len() > 1 {
+                object.push(b',');
+            }
+            object.extend(quoted(channel.as_ref().as_bytes()));
+            object.push(b':');
+            object.extend(quoted(format.word().as_bytes()));
+        }
+        object.push(b'}');
+        self.with("channelWireFormats", object)
     }
 
     /// The unit of logical times.
@@ -274,6 +298,15 @@ mod tests {
     fn texts_are_escaped() {
         let config = Config::new().store_path("a\"b\\c\n\u{1}\0ä€");
         assert_eq!(config.to_string(), r#"{"storePath":"a\"b\\c\u000a\u0001\u0000ä€"}"#);
+    }
+
+    #[test]
+    fn formats_of_channels_are_an_object() {
+        let formats = [("a\"b", WireFormat::Lip109), ("ä", WireFormat::Sds02)];
+        let config = Config::new().channel_wire_formats(formats);
+        assert_eq!(config.to_string(), r#"{"channelWireFormats":{"a\"b":"lip-109","ä":"sds-0.2"}}"#);
+        let none = config.channel_wire_formats(std::iter::empty::<(String, WireFormat)>());
+        assert_eq!(none.to_string(), r#"{"channelWireFormats":{}}"#);
     }
 
     #[test]

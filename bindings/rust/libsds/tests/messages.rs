@@ -346,7 +346,8 @@ fn every_key_of_the_configuration_is_known_to_the_library() {
         .num_response_groups(2)
         .max_repair_requests(1)
         .repair_sweep_interval(Duration::from_secs(1))
-        .wire_format(sds::WireFormat::Sds03)
+        .wire_format(sds::WireFormat::Lip109)
+        .channel_wire_formats([("channel", sds::WireFormat::Sds03)])
         .lamport_unit(sds::LamportUnit::Milliseconds)
         .ack_confidence(1e-300)
         .possible_ack_threshold(1)
@@ -364,7 +365,7 @@ fn every_key_of_the_configuration_is_known_to_the_library() {
         .max_incoming_bytes(1)
         .max_outgoing_messages(1)
         .max_repair_entries(1);
-    assert_eq!(config.to_string().matches("\":").count(), 31);
+    assert_eq!(config.to_string().matches("\":").count(), 33);
     let (alice, _) = participant("alice", config.clone());
     alice.wrap("channel", "m1", "one").unwrap();
     assert!(alice.inspect("channel").unwrap().contains(r#""wireFormat":"sds-0.3""#));
