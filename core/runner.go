@@ -16,9 +16,6 @@ type Runner struct {
 // forward does not leave deadlines behind for long.
 const idlePoll = 10 * time.Second
 
-// WallClock is the time of the system in Unix milliseconds.
-func WallClock() int64 { return time.Now().UnixMilli() }
-
 // StartRunner starts a goroutine that calls tick, at once and then whenever
 // the time that tick returned has come, by the clock now (Unix milliseconds,
 // not negative). A panic of tick is the caller's to contain.
