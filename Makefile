@@ -33,7 +33,7 @@ FUZZ     := .
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: help lib demo examples docs test wheel setup test-all matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race examples-asan uninstall dist deb go-archive
+.PHONY: help lib demo examples docs test wheel setup test-all matrix bench fuzz lint abi install clean hosts hosts-valgrind hosts-asan hosts-race interop examples-asan uninstall dist deb go-archive
 
 help:
 	@echo 'make lib       build/libsds.so, build/libsds.a and their header'
@@ -48,6 +48,7 @@ help:
 	@echo 'make setup     install what `make test-all` wants: languages, packagers, cross compilers'
 	@echo 'make test-all  make test with nothing left out, packages and other systems'
 	@echo 'make sim       the protocol in virtual time, SEEDS=$(SEEDS) of it, and a report: build/sim'
+	@echo 'make interop   build/interop: participants for scripts/test-interop, which talks with @waku/sds'
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make soak      memory, threads, descriptors and messages over a long run, MINUTES=$(MINUTES);'
 	@echo '               its samples go to build/soak/samples.csv'
@@ -347,6 +348,22 @@ build/asan/native-cxx: examples/c/native.c include/libsds.h build/asan/$(SONAME)
 build/asan/sqlite_store: examples/c/sqlite_store.c include/libsds.h build/asan/$(SONAME)
 	$(EXAMPLE_CC) -O1 -g -fsanitize=address -fno-omit-frame-pointer $< -o $@ -Lbuild/asan -lsds -lsqlite3 -pthread \
 	    '-Wl,-rpath,$(CURDIR)/build/asan'
+
+# Participants for tests/interop, in C over a library that has the time from the test:
+# one file is another, all else is what is installed.
+INTEROP_CLOCK := tests/interop/testdata/clock.go
+
+interop: build/interop/participants
+
+build/interop/$(SONAME): $(SOURCES) $(INTEROP_CLOCK)
+	@mkdir -p $(@D)
+	@echo '{"Replace": {"$(CURDIR)/core/clock.go": "$(CURDIR)/$(INTEROP_CLOCK)"}}' > build/interop/overlay.json
+	$(GO_BUILD) -overlay build/interop/overlay.json -buildmode=c-shared -ldflags '$(LINK_SHARED)' -o $@ ./capi
+	@rm -f $(basename $@).h
+	ln -sf $(SONAME) build/interop/libsds.so
+
+build/interop/participants: tests/interop/c/participants.c include/libsds.h build/interop/$(SONAME)
+	$(HOST_CC) $< -o $@ -Lbuild/interop -lsds -Wl,-rpath,$(CURDIR)/build/interop
 
 build/race/libsds.a: $(SOURCES)
 	$(GO_BUILD) -race -buildmode=c-archive -ldflags '$(LINK_ALL)' -o $@ ./capi
