@@ -557,6 +557,34 @@ static void contexts_of_different_wire_formats_understand_each_other(void)
     }
 }
 
+static void expect_format(void *ctx, const char *channel, const char *format)
+{
+    char *json = NULL;
+
+    if (EXPECT_NUMBER(SdsInspect(ctx, channel, &json, NULL), SDS_OK))
+        EXPECT_TEXT(json_string(json_get(json_parse(json, strlen(json)), "wireFormat")), format);
+    SdsFree(json);
+}
+
+/* What the configuration names for a channel, else what made it, else wireFormat. */
+static void each_channel_writes_a_format_of_its_own(void)
+{
+    void *mixed = open_context("mixed", "{\"channelWireFormats\":{\"garden\":\"lip-109\",\"named\":\"sds-0.3\"}}");
+    void *other = open_context("other", "{\"wireFormat\":\"lip-109\"}");
+
+    unwrapped(other, wrapped(mixed, "garden", "m1", "hi"));
+    expect_format(mixed, "garden", "lip-109");
+    unwrapped(mixed, wrapped(other, "named", "m2", "ho"));
+    expect_format(mixed, "named", "sds-0.3");
+    unwrapped(mixed, wrapped(other, "made by it", "m3", "ho"));
+    expect_format(mixed, "made by it", "lip-109");
+    unwrapped(other, wrapped(mixed, "made by us", "m4", "hi"));
+    expect_format(mixed, "made by us", "sds-0.4");
+    expect_format(other, "made by us", "sds-0.4");
+    close_context(mixed);
+    close_context(other);
+}
+
 int main(int argc, char **argv)
 {
     expect_begin(argc, argv);
@@ -581,5 +609,6 @@ int main(int argc, char **argv)
     RUN(ids_are_escaped_as_json_demands);
     RUN(nothing_that_was_passed_is_kept);
     RUN(contexts_of_different_wire_formats_understand_each_other);
+    RUN(each_channel_writes_a_format_of_its_own);
     return expect_end();
 }
