@@ -26,7 +26,7 @@ QUICK = Config(
     repair_sweep_interval_ms=1,
     sync_message_interval_ms=1,
     repair_t_min_ms=0,
-    repair_t_max_ms=2,
+    repair_t_max_ms=500,  # for so long a slow machine may take to ask
     missing_dependency_timeout_ms=20,
     possible_ack_threshold=1,
 )
