@@ -110,7 +110,9 @@ func (p *participant) operate(what string, step bool, do func() error) {
 		p.w.violate(NoError, p.name, "%s: %v", what, err)
 		return
 	}
-	p.ledger.deliveredNow = 0
+	if step { // a tick may have done nothing
+		p.ledger.deliveredNow = 0
+	}
 	p.idle = p.idle && len(p.events) == 0
 	for len(p.events) > 0 {
 		e := p.events[0]

@@ -90,12 +90,10 @@ func Run(s *Script, o Options) (Result, error) {
 	}
 	switch {
 	case w.violation != nil:
-	case !w.restless():
-		w.judge()
-	case w.measures.Again == 0:
-		w.violate(Patience, "everybody", "after %d steps there is still something to do", mostSteps)
-	default:
+	case w.restless() && w.measures.Again > 0:
 		w.measures.Restless = 1
+	default: // also where somebody asks for ever, and nobody can answer
+		w.judge()
 	}
 	w.measures.end(w)
 	for _, p := range w.participants {
