@@ -52,7 +52,6 @@ help:
 	@echo 'make bench     the cost targets, as ratios to yardsticks of the same run'
 	@echo 'make soak      memory, threads, descriptors and messages over a long run, MINUTES=$(MINUTES);'
 	@echo '               its samples go to build/soak/samples.csv'
-	@echo 'make fuzz      every native fuzz target, FUZZTIME=$(FUZZTIME) each'
 	@echo 'make fuzz      every fuzz target, FUZZTIME=$(FUZZTIME) each; FUZZ=PATTERN chooses some'
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make lint      gofmt, go vet, staticcheck, golangci-lint'
@@ -234,6 +233,7 @@ wheel: lib
 # the tests want, and then all of it with nothing left out.
 setup:
 	scripts/need demo docs test python nim rust packages cross interop
+	@$(MAKE) --no-print-directory $(GOLANGCI_BUILT)
 
 test-all:
 	+@SDS_TEST_ALL=1 MAKE='$(MAKE)' GO='$(GO)' CC='$(CC)' CXX='$(CXX)' scripts/test
