@@ -185,6 +185,7 @@ func (p *participant) send(a *Action) {
 		return
 	}
 	content := bytes.Repeat([]byte(a.Message+" "), a.Bytes/(len(a.Message)+1)+1)[:a.Bytes]
+	defer func() { p.idle = false }()
 	p.operate("send "+a.Message, a.Verb == verbSend, func() error {
 		kind, wrap := contentPayload, p.manager.Wrap
 		if a.Verb == verbWhisper {
@@ -194,6 +195,7 @@ func (p *participant) send(a *Action) {
 		payload, err := wrap(nil, room, a.Message, content)
 		if errors.Is(err, core.ErrLimitExceeded) {
 			p.w.measures.Silenced++
+			p.idle = true
 			return nil
 		}
 		if err != nil {
