@@ -351,6 +351,7 @@ func TestSweepSharesACommit(t *testing.T) {
 		s.Tick(now + s.config.BufferSweepIntervalMs)          // the messages were sent in the future: from now on, then
 		s.Tick(now + 3*s.config.BufferSweepIntervalMs + 1000) // resends
 	})
+	s.letThrough(nil, want...) // both are saved
 	s.letThrough(nil, want...)
 	s.under.Wait()
 }
