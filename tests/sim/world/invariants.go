@@ -241,7 +241,8 @@ func (l *ledger) check(p *participant, step bool) {
 		what       string
 		held, most int
 	}{
-		{"maxMessageHistory", holds.Log, max(config.MaxMessageHistory, l.deliveredNow)},
+		// What is delivered below a full log goes with the next operation, all but one.
+		{"maxMessageHistory", holds.Log, config.MaxMessageHistory + max(0, l.deliveredNow-1)},
 		{"maxIncomingMessages", holds.Incoming, config.Limits.MaxIncomingMessages},
 		{"maxIncomingBytes", holds.IncomingBytes, config.Limits.MaxIncomingBytes},
 		{"maxOutgoingMessages", holds.Outgoing, config.Limits.MaxOutgoingMessages},
