@@ -205,7 +205,7 @@ var settings = []setting{
 	{
 		key:   "channelWireFormats",
 		takes: `an object that gives ids of channels one of "sds-0.2", "sds-0.3", "sds-0.4", "lip-109"`,
-		set:   func(c *Config, raw json.RawMessage) bool { return setChannelWireFormats(c, raw) },
+		set:   setChannelWireFormats,
 		valid: func(c *Config) bool { return validChannelWireFormats(c.ChannelWireFormats) },
 		given: func(c *Config) string { return fmt.Sprintf("%q", c.ChannelWireFormats) },
 	},

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/libsds/libsds/core"
@@ -161,5 +162,15 @@ func TestAKeptDialectThatIsNotKnownIsDamage(t *testing.T) {
 	reader := newPeerOn(t, byProcedures, "reader", newClock(), memory)
 	if err := reader.EnsureChannel("new"); !errors.Is(err, core.ErrPersistence) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestAFormatForWhatCanBeNoChannelIsRefused(t *testing.T) {
+	cfg := core.DefaultConfig()
+	cfg.Limits.MaxIDBytes = 4
+	cfg.ChannelWireFormats = map[string]wire.Format{"room": wire.LIP109, "rooms": wire.LIP109}
+	_, err := core.New(core.Options{Config: &cfg})
+	if !errors.Is(err, core.ErrInvalidArgument) || !strings.Contains(err.Error(), `"channelWireFormats"`) || !strings.Contains(err.Error(), "channel ID") {
+		t.Errorf("it says %v", err)
 	}
 }

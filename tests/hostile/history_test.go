@@ -24,8 +24,8 @@ func TestHistoryOfAMillionEntriesIsRefused(t *testing.T) {
 	for _, format := range formats {
 		for _, number := range lists {
 			r := openRoom(t)
-			head := forged(format, "evil")
-			payload := append(head, bytes.Repeat(field(number, entry), million)...)
+			payload := forged(format, "evil")
+			payload = append(payload, bytes.Repeat(field(number, entry), million)...)
 			var err error
 			used := allocated(func() { _, err = r.victim.Unwrap(payload) })
 			if !errors.Is(err, core.ErrDeserialization) {

@@ -114,12 +114,27 @@ func (w *World) answerable(logs []*logOf, p *logOf, m *message) bool {
 	if c.MaxRepairRequests == 0 || c.WireFormat == wire.SDS02 || c.RepairTMaxMs <= c.SyncMessageIntervalMs+c.RepairSweepIntervalMs {
 		return false
 	}
+	if w.overwhelmed(p) {
+		return false
+	}
 	for _, q := range logs {
 		if q != p && q.has[m.id] && channel.InResponseGroup(c.WireFormat, q.name, m.sender, m.id, c.NumResponseGroups) {
 			return true
 		}
 	}
 	return false
+}
+
+// overwhelmed tells whether a participant lacks more than it may ask for at once:
+// which of it gives way cannot be foreseen.
+func (w *World) overwhelmed(p *logOf) bool {
+	lacking := 0
+	for _, m := range w.inOrder {
+		if p.ledger.cited.has(m.index) && !p.has[m.id] {
+			lacking++
+		}
+	}
+	return lacking > w.config.Limits.MaxRepairEntries
 }
 
 // judge holds the end of a run to what the protocol promises of it.

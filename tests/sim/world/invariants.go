@@ -310,7 +310,8 @@ func (p *participant) describe(i *channel.Inspection) string {
 		}
 	}
 	text := fmt.Sprintln("clock", i.Clock.Lamport)
-	for _, m := range i.Log {
+	// What is in a log beyond its bound goes with the next step, or with a restart.
+	for _, m := range i.Log[max(0, len(i.Log)-p.w.config.MaxMessageHistory):] {
 		text += fmt.Sprintf("log %d %s %s %s\n", m.Lamport, m.MessageID, m.SenderID, m.Hint)
 	}
 	for _, m := range i.Incoming {

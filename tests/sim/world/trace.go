@@ -26,7 +26,8 @@ func (t *trace) note(now int64, who string, words ...string) {
 	if t.skip {
 		return
 	}
-	line := append(t.line[:0], span(now)...)
+	line := t.line[:0]
+	line = append(line, span(now)...)
 	line = append(line, ' ')
 	line = append(line, who...)
 	for _, word := range words {
