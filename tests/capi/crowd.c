@@ -127,18 +127,19 @@ static void ten_thousand_contexts_at_once_work_and_end(void)
     /* Bounds that only something broken comes near: a context with two channels takes some 20 KiB. */
     const long most_kib_each = 64, most_threads = 16 + 8 * sysconf(_SC_NPROCESSORS_ONLN);
     int count = scaled(CROWD), i;
-    struct footprint before, first, second, after;
+    struct footprint before, first, second, third, after;
 
     open_member(&members[0], 0);
     close_native(members[0].ctx);
     before = measure();
     first = gather(count, &before);
     second = gather(count, &before);
+    third = gather(count, &before);
     after = measure();
     EXPECT((first.resident_kib - before.resident_kib) / count <= most_kib_each || count < CROWD);
-    EXPECT((second.resident_kib - before.resident_kib) <= (first.resident_kib - before.resident_kib) * 5 / 4 ||
-           count < CROWD); /* in the place of the first crowd */
-    EXPECT(first.threads <= most_threads && second.threads <= most_threads);
+    /* In the place of the first crowd, give or take when Go collects: else it would be three times as much. */
+    EXPECT((third.resident_kib - before.resident_kib) <= (first.resident_kib - before.resident_kib) * 2 || count < CROWD);
+    EXPECT(first.threads <= most_threads && second.threads <= most_threads && third.threads <= most_threads);
     EXPECT_NUMBER(first.descriptors, before.descriptors);
     EXPECT_NUMBER(second.descriptors, before.descriptors);
     EXPECT_NUMBER(after.descriptors, before.descriptors);

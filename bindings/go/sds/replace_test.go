@@ -100,7 +100,7 @@ func publish(t *testing.T, version string) (goproxy string) {
 	t.Helper()
 	proxy := t.TempDir()
 	publishModule(t, proxy, libraryModule, version, "../../..", func(path string) bool {
-		return strings.HasPrefix(path, "core/")
+		return strings.HasPrefix(path, "core/") || strings.HasPrefix(path, "internal/") // which core's tests import
 	})
 	publishModule(t, proxy, bindingModule, version, "..", func(path string) bool {
 		return strings.HasPrefix(path, "sds/")
