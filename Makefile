@@ -292,6 +292,8 @@ clean:
 # what it allocates, with AddressSanitizer on both sides of the ABI, and with
 # Go's race detector inside the library.
 HOSTS        := $(patsubst tests/capi/%.c,%,$(wildcard tests/capi/*.c))
+# Not in every build are those that have to do with C++ or bring a malloc() of their own.
+HOSTS_IN_C   := $(filter-out leaving exits,$(HOSTS))
 HOST_HEADERS := $(wildcard tests/capi/*.h) include/libsds.h
 HOST_CC      := $(CC) -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -pedantic -Werror -O1 -g -Iinclude -pthread
 # Only the hosts that name a function of the library are to load it at their start.
@@ -423,8 +425,8 @@ TSAN  := -fsanitize=thread
 
 .PHONY: hosts-ubsan hosts-tsan
 
-hosts-ubsan: $(addprefix build/hosts/ubsan/,$(HOSTS))
-hosts-tsan: $(addprefix build/hosts/tsan/,$(HOSTS))
+hosts-ubsan: $(addprefix build/hosts/ubsan/,$(filter-out allocation,$(HOSTS_IN_C)))
+hosts-tsan: $(addprefix build/hosts/tsan/,$(filter-out allocation,$(HOSTS_IN_C)))
 
 build/ubsan/$(SONAME): $(SOURCES)
 	$(subst CGO_LDFLAGS=,CGO_LDFLAGS='$(UBSAN)',$(subst CGO_CFLAGS=-O2,CGO_CFLAGS='-O2 -g $(UBSAN)',$(GO_BUILD))) \
@@ -474,7 +476,7 @@ COVERED := github.com/libsds/libsds/core/...,github.com/libsds/libsds/capi/...,g
 coverage:
 	MAKE='$(MAKE)' GO='$(GO)' CC='$(CC)' scripts/check-coverage
 
-hosts-coverage: $(addprefix build/hosts/coverage/,$(HOSTS))
+hosts-coverage: $(addprefix build/hosts/coverage/,$(HOSTS_IN_C))
 
 # It is built from a copy of the sources, in which the hook lies beside them.
 build/coverage/$(SONAME): $(SOURCES) tests/coverage/hook.go.txt tests/coverage/hook.c.txt
