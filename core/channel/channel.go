@@ -271,6 +271,7 @@ func (c *Channel) evict() {
 
 // evicted keeps the rest of the channel true to the log.
 func (c *Channel) evicted(e *entry) {
+	e.hint = nil // as in the backend: one of ours may come back
 	c.outgoing.leftLog(e)
 	c.changed(e)
 }

@@ -69,6 +69,19 @@ func TestEvictionSparesThisOperation(t *testing.T) {
 	})
 }
 
+// TestAHintGoesWithItsMessage, also of one of ours that comes back as an echo: the
+// backend has forgotten it.
+func TestAHintGoesWithItsMessage(t *testing.T) {
+	p := newPeer(t, "alice", bounded(1))
+	echo := p.send("m1")
+	p.LearnHint("m1", []byte("where"))
+	p.take(message("b1", p.clock+1))
+	expect(t, "log", p.logIDs(), []string{"b1"})
+	p.take(decode(t, echo))
+	expect(t, "log", p.logIDs(), []string{"m1"})
+	expect(t, "wanted", p.HintsWanted(nil), []string{"m1"})
+}
+
 func TestEvictionKeepsWhatIsNotAcknowledged(t *testing.T) {
 	p := newPeer(t, "alice", bounded(1))
 	p.send("m1")

@@ -404,6 +404,7 @@ func (r *model) evict() {
 			continue
 		}
 		spared = spared && excess > 0
+		r.log[i].hint = nil
 		r.log = slices.Delete(r.log, i, i+1)
 	}
 }
