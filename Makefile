@@ -42,7 +42,7 @@ help:
 	@echo 'make examples  build/native, the shortest complete host, and build/sqlite_store,'
 	@echo '               which keeps channels in SQLite (libsqlite3-dev)'
 	@echo 'make docs      build/docs/html: the header as pages, with doxygen'
-	@echo 'make test      everything that must hold, in a quarter of an hour'
+	@echo 'make test      everything that must hold, in ten to fifteen minutes'
 	@echo 'make matrix    rewrite tests/abi/matrix.md: every function in every misuse'
 	@echo 'make wheel     build/wheel: the Python package with the library in it'
 	@echo 'make setup     install what `make test-all` wants: languages, packagers, cross compilers'
