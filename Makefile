@@ -288,7 +288,7 @@ build/abi/$(SONAME): $(SOURCES)
 clean:
 	rm -rf build
 
-# The C hosts, in four builds: as they are, with a library that tells valgrind
+# The C hosts, in several builds (two more below): as they are, with a library that tells valgrind
 # what it allocates, with AddressSanitizer on both sides of the ABI, and with
 # Go's race detector inside the library.
 HOSTS        := $(patsubst tests/capi/%.c,%,$(wildcard tests/capi/*.c))

@@ -2,35 +2,10 @@
  * Ten thousand contexts at once, all with timers: they take little memory each and
  * no thread or descriptor of their own, each works, and all end.
  */
+#include "footprint.h"
 #include "native.h"
 
-#include <dirent.h>
-
 enum { CROWD = 10000 };
-
-struct footprint {
-    long resident_kib, threads, descriptors;
-};
-
-static struct footprint measure(void)
-{
-    struct footprint footprint = {0, 0, 0};
-    FILE *status = fopen("/proc/self/status", "r");
-    DIR *descriptors = opendir("/proc/self/fd");
-    char line[256];
-
-    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
-        sscanf(line, "VmRSS: %ld", &footprint.resident_kib);
-        sscanf(line, "Threads: %ld", &footprint.threads);
-    }
-    while (descriptors != NULL && readdir(descriptors) != NULL)
-        footprint.descriptors++;
-    if (status != NULL)
-        fclose(status);
-    if (descriptors != NULL)
-        closedir(descriptors);
-    return footprint;
-}
 
 struct member {
     void *ctx;

@@ -40,7 +40,8 @@
 //     when the filter of the message at hand has the id, and over all seeds not more
 //     often than the filters' false-positive probabilities say.
 //   - Lamport clock: it never goes back, nor do the timestamps of own messages.
-//   - Bounds: log, buffers and sets are within their limits after every operation, and
+//   - Bounds: log, buffers and sets are within their limits after every operation, but
+//     for what it delivered below a full log, all but one of which goes with the next; and
 //     a disk that works has been offered everything.
 //   - What was saved is loaded: a restart gives what the disk has; all there was, if
 //     the process ended between operations and the disk lost nothing.
