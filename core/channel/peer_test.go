@@ -126,9 +126,10 @@ func (c *Channel) Meta() *snapshot.ChannelMeta {
 	return meta
 }
 
-// restarted is the peer as its snapshot and log describe it.
+// restarted is the peer as its snapshot and log describe it, saved to the end.
 func (p *peer) restarted() *peer {
 	p.t.Helper()
+	p.HistorySaved()
 	data := &snapshot.ChannelData{Meta: p.Meta()}
 	p.log.all(func(e *entry) {
 		data.History = append(data.History, e.stored.Bytes())

@@ -24,8 +24,7 @@ type model struct {
 	cfg *Config
 
 	clock     uint64
-	restarted bool         // and not stepped since
-	lost      []Dependency // what the restart found to be lost
+	restarted bool // and not stepped since
 	log       []*refMessage
 	received  []string // what the rolling filter was built from, oldest first
 	rolled    bool     // it was rebuilt once
@@ -82,8 +81,6 @@ func (r *model) step(now int64, input Input) *Effects {
 		r.witness(r.log[len(r.log)-1].Lamport)
 	}
 	r.restarted = false
-	r.ask(r.lost)
-	r.lost = nil
 	for _, m := range r.log {
 		m.thisNow = false
 	}
@@ -711,14 +708,7 @@ func (r *model) restart(reread func(payload []byte) *wire.Message) *model {
 	}
 	for _, w := range r.incoming {
 		m := back(w.message)
-		missing := slices.Clone(w.missing)
-		for _, e := range m.History { // what a log has room for, and does not have, is lost
-			known := func(d Dependency) bool { return d.ID == e.ID }
-			if len(n.log) < n.cfg.MaxHistory && e.ID != m.ID && n.logged(e.ID) == nil && !slices.Contains(n.met, e.ID) && !slices.ContainsFunc(missing, known) {
-				missing, n.lost = append(missing, e), append(n.lost, e)
-			}
-		}
-		n.incoming = append(n.incoming, &refWaiting{m, w.receivedAt, missing, n.weight(m, missing)})
+		n.incoming = append(n.incoming, &refWaiting{m, w.receivedAt, slices.Clone(w.missing), n.weight(m, w.missing)})
 		n.addToFilter(m.ID)
 	}
 	for _, item := range r.asking {

@@ -47,6 +47,13 @@ func (c *Channel) AppendMeta(dst []byte) []byte {
 	if c.cfg.FormatTaken {
 		w.WireFormat(uint64(c.cfg.Format))
 	}
+	if c.incoming.len() > 0 {
+		for _, id := range c.pending.order {
+			if c.log.get(id) != nil {
+				w.Appending(id)
+			}
+		}
+	}
 	blob := w.Bytes()
 	c.metaSize = len(blob) - len(dst)
 	return blob
@@ -142,6 +149,10 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 			c.filter.Add(c.filter.Scheme().Sum(id))
 		}
 	}
+	lost := make(map[string]bool, len(meta.Appending))
+	for _, id := range meta.Appending {
+		lost[id] = c.log.get(id) == nil && !c.met.has(id)
+	}
 	for i, kept := range meta.Incoming {
 		e, err := c.restoreEntry(kept.Message)
 		if err != nil {
@@ -151,7 +162,7 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 			continue
 		}
 		c.filter.Add(c.filter.Scheme().Sum(e.id))
-		if missing := c.stillMissing(&c.scratch.message, kept.Missing); len(missing) > 0 {
+		if missing := c.stillMissing(&c.scratch.message, kept.Missing, lost); len(missing) > 0 {
 			c.incoming.add(e, missing, kept.ReceivedTime)
 		} else {
 			c.scratch.ready.push(e) // the next step delivers it
@@ -184,10 +195,9 @@ func (c *Channel) restoreMeta(meta *snapshot.ChannelMeta) error {
 // meta was saved. It leaves out what has come since: when saving the meta fails and
 // the history is saved, the log is ahead of it.
 //
-// When it is the other way round, a dependency is struck that the log does not have: it
-// is lost, the message must not be delivered before it, and it is asked for again. A
-// full log may have evicted it instead.
-func (c *Channel) stillMissing(m *wire.Message, entries []snapshot.HistoryEntry) []Dependency {
+// When it is the other way round, dependencies are struck that were lost with a history
+// update: the message must not be delivered before them, and they are asked for again.
+func (c *Channel) stillMissing(m *wire.Message, entries []snapshot.HistoryEntry, lost map[string]bool) []Dependency {
 	missing := make([]Dependency, 0, len(entries))
 	seen := make(map[string]bool, len(entries))
 	for _, e := range entries {
@@ -196,16 +206,12 @@ func (c *Channel) stillMissing(m *wire.Message, entries []snapshot.HistoryEntry)
 			missing = append(missing, wireEntry(e))
 		}
 	}
-	if c.log.len() >= c.cfg.MaxHistory {
-		return missing
-	}
 	for i := range m.History {
-		cite := &m.History[i]
-		if cite.ID != m.ID && c.log.get(cite.ID) == nil && !c.met.has(cite.ID) && !seen[cite.ID] {
-			lost := cloneEntry(cite)
-			seen[lost.ID] = true
-			missing = append(missing, lost)
-			c.lost = append(c.lost, lost)
+		if cite := &m.History[i]; lost[cite.ID] && !seen[cite.ID] {
+			seen[cite.ID] = true
+			again := cloneEntry(cite)
+			missing = append(missing, again)
+			c.lost = append(c.lost, again)
 		}
 	}
 	return missing

@@ -10,9 +10,10 @@ import (
 	"github.com/libsds/libsds/core/snapshot"
 )
 
-// reloaded is the peer as the bytes of its snapshot describe it.
+// reloaded is the peer as the bytes of its snapshot describe it, saved to the end.
 func (p *peer) reloaded() *peer {
 	p.t.Helper()
+	p.HistorySaved()
 	data := &snapshot.ChannelData{Meta: p.Meta()}
 	if written := snapshot.AppendMeta(nil, data.Meta); !bytes.Equal(written, p.AppendMeta(nil)) {
 		p.t.Fatalf("the snapshot is not what is written of its own meaning:\n%x\n%x", p.AppendMeta(nil), written)

@@ -26,6 +26,7 @@ func busy(t failer) *peer {
 
 func TestRestoreIsTheInverseOfMeta(t *testing.T) {
 	p := busy(t)
+	p.HistorySaved()
 	meta := p.Meta()
 	for what, n := range map[string]int{
 		"outgoing": len(meta.Outgoing), "incoming": len(meta.Incoming), "outgoing repair": len(meta.OutgoingRepair),
@@ -399,30 +400,73 @@ func TestDependencyThatAMetaHasTwiceIsMissingOnce(t *testing.T) {
 
 // TestRestoreAsksAgainForADependencyThatWasNotSaved: it came, the meta that strikes it
 // was saved, and the history that has it was not.
+// TestRestoreAsksAgainForADependencyThatWasNotSaved: a process ended between the two saves
+// of the step that struck it. A full log could as well have evicted it.
 func TestRestoreAsksAgainForADependencyThatWasNotSaved(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		p := newPeer(t, "alice", func(c *Config) {
+			if full {
+				c.MaxHistory = 1
+			}
+		})
+		p.take(message("old", 999, from("bob")))
+		p.take(message("late", 2000, from("bob"), cites("lost", "missing")))
+		var log [][]byte
+		p.log.all(func(e *entry) { log = append(log, e.stored.Bytes()) })
+		p.take(message("lost", 1000, from("bob")))
+		restored, _, err := Restore("room", p.cfg, &snapshot.ChannelData{Meta: p.Meta(), History: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := &peer{Channel: restored, t: t, now: p.now}
+		after.take(message("missing", 1001, from("bob")))
+		after.expectEvents(t, "message_ready missing")
+		expect(t, "asking", repairIDs(&after.asking), []string{"lost"})
+		after.take(message("lost", 1000, from("bob")))
+		after.expectEvents(t, "message_ready lost", "message_ready late")
+	}
+}
+
+// TestRestoreAsksOnlyForWhatIsLost: not for what was evicted, came after all, is met, or
+// is waited for anyhow.
+func TestRestoreAsksOnlyForWhatIsLost(t *testing.T) {
 	p := newPeer(t, "alice")
-	p.take(message("late", 2000, from("bob"), cites("lost", "missing")))
-	p.take(message("lost", 1000, from("bob")))
-	restored, _, err := Restore("room", p.cfg, &snapshot.ChannelData{Meta: p.Meta()})
+	p.take(message("late", 2000, from("bob"), cites("evicted", "came", "met", "missing")))
+	meta := p.Meta()
+	meta.Incoming[0].Missing = []snapshot.HistoryEntry{{MessageID: "missing"}}
+	meta.Met = []string{"met"}
+	meta.Appending = []string{"came", "met", "missing", "of no concern"}
+	meta.OutgoingRepair = nil
+	came := wire.Store(wire.SDS04, message("came", 1000, from("bob"))).Bytes()
+	restored, _, err := Restore("room", p.cfg, &snapshot.ChannelData{Meta: meta, History: [][]byte{came}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	after := &peer{Channel: restored, t: t, now: p.now}
-	after.take(message("missing", 1001, from("bob")))
-	after.expectEvents(t, "message_ready missing")
-	expect(t, "asking", repairIDs(&after.asking), []string{"lost"})
-	after.take(message("lost", 1000, from("bob")))
-	after.expectEvents(t, "message_ready lost", "message_ready late")
-}
-
-// TestRestoreBelievesAFullLog, which may have evicted a dependency that came.
-func TestRestoreBelievesAFullLog(t *testing.T) {
-	p := newPeer(t, "alice", func(c *Config) { c.MaxHistory = 1 })
-	p.take(message("late", 2000, from("bob"), cites("evicted", "missing")))
-	p.take(message("evicted", 1000, from("bob")))
-	p.take(message("newer", 1001, from("bob")))
-	expect(t, "log", p.logIDs(), []string{"newer"})
-	after := p.restarted()
 	after.take(message("missing", 1002, from("bob")))
 	after.expectEvents(t, "message_ready missing", "message_ready late")
+	expect(t, "asking", repairIDs(&after.asking), nil)
+}
+
+// TestAMetaNamesWhatIsBeingAppendedWhileMessagesWait, and what an update that failed was to
+// append; not what the log has evicted since.
+func TestAMetaNamesWhatIsBeingAppendedWhileMessagesWait(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.MaxHistory = 2 })
+	named := func(want ...string) {
+		t.Helper()
+		expect(t, "appending", p.Meta().Appending, want)
+	}
+	p.take(message("1", 1000, from("bob")))
+	named()
+	p.HistorySaved()
+	p.take(message("late", 2000, from("bob"), cites("x", "y")))
+	named()
+	p.take(message("x", 1001, from("bob")))
+	named("x")
+	p.take(message("2", 1002, from("bob")))
+	named("x", "2")
+	p.take(message("3", 1003, from("bob")))
+	named("2", "3")
+	p.HistorySaved()
+	named()
 }

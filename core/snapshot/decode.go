@@ -45,6 +45,9 @@ func DecodeMeta(b []byte) (*ChannelMeta, error) {
 		return nil, err
 	}
 	m.WireFormat = f.last[metaWireFormat].varint
+	if m.Appending, err = f.ids(metaAppending); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 

@@ -80,6 +80,8 @@ func TestMalformedMetaIsRefused(t *testing.T) {
 
 		{"met: empty id", join(emptyMeta, str(16, "x"), str(16, "")), "ChannelMeta.met is empty"},
 		{"met: not UTF-8", join(emptyMeta, str(16, "\xff")), "ChannelMeta.met is not UTF-8"},
+		{"appending as a number", join(emptyMeta, num(18, 0)), "ChannelMeta.appending is of a wrong wire type"},
+		{"appending: empty id", join(emptyMeta, str(18, "x"), str(18, "")), "ChannelMeta.appending is empty"},
 
 		{"outgoing: empty", in(3), "Unacknowledged.message is missing"},
 		{"outgoing: no time", in(3, str(1, "m"), num(3, 0)), "Unacknowledged.send_time is missing"},
@@ -190,7 +192,7 @@ func TestUnknownSchemaVersionIsRefusedAndNamed(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 func TestUnknownFieldsAreSkippedEverywhere(t *testing.T) {
-	unknown := join(num(14, 1<<63), str(15, "x"), num(18, 1), []byte{0xe5, 1, 1, 2, 3, 4, 0xe1, 1, 1, 2, 3, 4, 5, 6, 7, 8}, str(1<<29-1, "y"))
+	unknown := join(num(14, 1<<63), str(15, "x"), num(19, 1), []byte{0xe5, 1, 1, 2, 3, 4, 0xe1, 1, 1, 2, 3, 4, 5, 6, 7, 8}, str(1<<29-1, "y"))
 	// with adds to a message.
 	with := func(list protowire.Number, fields ...[]byte) []byte {
 		return sub(list, join(unknown, join(fields...), unknown))
@@ -272,6 +274,7 @@ func TestDecodingTakesMemoryInProportionToTheBlob(t *testing.T) {
 		blob []byte
 	}{
 		{"met", codecs[0], fill(emptyMeta, str(16, "x"))},
+		{"appending", codecs[0], fill(emptyMeta, str(18, "x"))},
 		{"outgoing", codecs[0], fill(emptyMeta, sub(3, unacked))},
 		{"damaged outgoing", codecs[0], fill(emptyMeta, sub(3))},
 		{"witnesses", codecs[0], within(3, unacked, sub(16, str(1, "x")))},

@@ -30,6 +30,9 @@ func AppendMeta(dst []byte, m *ChannelMeta) []byte {
 		w.Met(id)
 	}
 	w.WireFormat(m.WireFormat)
+	for _, id := range m.Appending {
+		w.Appending(id)
+	}
 	return w.Bytes()
 }
 

@@ -68,11 +68,13 @@ func TestBytesNeverChange(t *testing.T) {
 	})
 }
 
-// The wire format came later: without one, the bytes are what they were.
-func TestWireFormatIsTheLastFieldOfAMeta(t *testing.T) {
+// What came later comes last: without it, the bytes are what they were.
+func TestTheLastFieldsOfAMetaAreTheNewest(t *testing.T) {
 	meta := fullMeta()
 	meta.WireFormat = 4
-	if got, want := hex.EncodeToString(AppendMeta(nil, meta)), wantMeta+"880104"; got != want {
+	meta.Appending = []string{"new 1", "new 2"}
+	want := wantMeta + "880104" + "9201056e65772031" + "9201056e65772032"
+	if got := hex.EncodeToString(AppendMeta(nil, meta)); got != want {
 		t.Errorf("\ngot  %s\nwant %s", got, want)
 	}
 }

@@ -47,6 +47,9 @@ func (m *MetaWriter) Met(id string) { m.w.string(metaMet, id) }
 // WireFormat writes ChannelMeta.WireFormat.
 func (m *MetaWriter) WireFormat(format uint64) { m.w.optionalVarint(metaWireFormat, format) }
 
+// Appending writes the next id of ChannelMeta.Appending.
+func (m *MetaWriter) Appending(id string) { m.w.string(metaAppending, id) }
+
 // Bytes returns dst with the blob appended.
 func (m *MetaWriter) Bytes() []byte { return m.w.out }
 

@@ -19,7 +19,7 @@ import (
 // state by the functions below, which know nothing of the codec.
 
 func oracleMeta(m *ChannelMeta) *snapshotpb.ChannelMeta {
-	o := &snapshotpb.ChannelMeta{SchemaVersion: proto.Uint32(1), Lamport: &m.Lamport, Met: m.Met, WireFormat: m.WireFormat}
+	o := &snapshotpb.ChannelMeta{SchemaVersion: proto.Uint32(1), Lamport: &m.Lamport, Met: m.Met, WireFormat: m.WireFormat, Appending: m.Appending}
 	for _, u := range m.Outgoing {
 		attempts := uint32(u.Attempts)
 		outgoing := &snapshotpb.Unacknowledged{Message: present(u.Message), SendTime: &u.SendTime, Attempts: &attempts}

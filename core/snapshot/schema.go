@@ -35,6 +35,7 @@ const (
 	metaIncomingRepair protowire.Number = 6
 	metaMet            protowire.Number = 16
 	metaWireFormat     protowire.Number = 17
+	metaAppending      protowire.Number = 18
 
 	unackedMessage  protowire.Number = 1
 	unackedSendTime protowire.Number = 2
@@ -79,7 +80,7 @@ const (
 	keyID      protowire.Number = 1
 	keyLamport protowire.Number = 2
 
-	lastField = 17
+	lastField = 18
 )
 
 const (
@@ -101,6 +102,7 @@ var (
 		metaIncomingRepair: {"incoming_repair", bytesType, repeated},
 		metaMet:            {"met", bytesType, repeated},
 		metaWireFormat:     {"wire_format", varintType, optional},
+		metaAppending:      {"appending", bytesType, repeated},
 	}}
 	unackedSchema = schema{"Unacknowledged", [lastField + 1]field{
 		unackedMessage:  {"message", bytesType, required},

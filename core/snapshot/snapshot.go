@@ -44,6 +44,10 @@ type ChannelMeta struct {
 	// WireFormat is the wire.Format that the channel took from the message that
 	// made it; 0 where the configuration says what is written.
 	WireFormat uint64 `json:",omitempty"`
+	// Appending holds the ids that the history update which follows this meta
+	// appends, where Incoming may have waited for them: one that is not in the log
+	// was lost with an update that did not happen.
+	Appending []string `json:",omitempty"`
 }
 
 // UnderWay tells whether time alone would make the channel do something.

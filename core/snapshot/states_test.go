@@ -125,6 +125,7 @@ var (
 			IncomingRepair: rapid.SliceOfN(anyIncomingRepair, 0, 4).Draw(t, "incoming repair"),
 			Met:            rapid.SliceOfN(anyID, 0, 4).Draw(t, "met"),
 			WireFormat:     rapid.Uint64().Draw(t, "wire format"),
+			Appending:      rapid.SliceOfN(anyID, 0, 4).Draw(t, "appending"),
 		}
 	})
 	anyHint = rapid.Custom(func(t *rapid.T) RetrievalHint {

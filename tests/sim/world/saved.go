@@ -145,7 +145,9 @@ func (l *ledger) resume(p *participant, s *saved, i *channel.Inspection) {
 		return
 	}
 	was := *l
-	*l = ledger{lost: was.lost, met: was.met, forgetful: was.full(p)}
+	// The operation that the crash came into may have filled the log and evicted from it.
+	evicting := !was.between && len(s.log) >= p.w.config.MaxMessageHistory
+	*l = ledger{lost: was.lost, met: was.met, forgetful: was.full(p) || evicting}
 	if l.forgetful {
 		l.delivered = was.delivered
 	}

@@ -53,7 +53,11 @@ type ChannelMeta struct {
 	// The wire format that the channel took from the message that made it: 1 is
 	// sds-0.2, 2 sds-0.3, 3 sds-0.4, 4 lip-109. Only when not 0, which stands for
 	// that of the configuration.
-	WireFormat    uint64 `protobuf:"varint,17,opt,name=wire_format,json=wireFormat,proto3" json:"wire_format,omitempty"`
+	WireFormat uint64 `protobuf:"varint,17,opt,name=wire_format,json=wireFormat,proto3" json:"wire_format,omitempty"`
+	// The ids that the history update which follows this meta appends, while there
+	// are incoming messages, which may have waited for them. One that is not in the
+	// log was lost with an update that did not happen.
+	Appending     []string `protobuf:"bytes,18,rep,name=appending,proto3" json:"appending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -142,6 +146,13 @@ func (x *ChannelMeta) GetWireFormat() uint64 {
 		return x.WireFormat
 	}
 	return 0
+}
+
+func (x *ChannelMeta) GetAppending() []string {
+	if x != nil {
+		return x.Appending
+	}
+	return nil
 }
 
 // An own message that nobody is known to have received.
@@ -924,7 +935,7 @@ var File_snapshot_proto protoreflect.FileDescriptor
 
 const file_snapshot_proto_rawDesc = "" +
 	"\n" +
-	"\x0esnapshot.proto\x12\fsds.snapshot\"\xa6\x03\n" +
+	"\x0esnapshot.proto\x12\fsds.snapshot\"\xc4\x03\n" +
 	"\vChannelMeta\x12*\n" +
 	"\x0eschema_version\x18\x01 \x01(\rH\x00R\rschemaVersion\x88\x01\x01\x12\x1d\n" +
 	"\alamport\x18\x02 \x01(\x04H\x01R\alamport\x88\x01\x01\x128\n" +
@@ -934,7 +945,8 @@ const file_snapshot_proto_rawDesc = "" +
 	"\x0fincoming_repair\x18\x06 \x03(\v2\x1c.sds.snapshot.IncomingRepairR\x0eincomingRepair\x12\x10\n" +
 	"\x03met\x18\x10 \x03(\tR\x03met\x12\x1f\n" +
 	"\vwire_format\x18\x11 \x01(\x04R\n" +
-	"wireFormatB\x11\n" +
+	"wireFormat\x12\x1c\n" +
+	"\tappending\x18\x12 \x03(\tR\tappendingB\x11\n" +
 	"\x0f_schema_versionB\n" +
 	"\n" +
 	"\b_lamport\"\xca\x01\n" +
