@@ -333,6 +333,11 @@ func TestPagesThatWouldLeadBboltAstray(t *testing.T) {
 		"a branch that leads out of the file": func(b []byte) { native.PutUint64(child(b, 0), 1<<40) },
 		"a branch that leads to a meta":       func(b []byte) { native.PutUint64(child(b, 0), 0) },
 		"a branch page without branches":      func(b []byte) { native.PutUint16(b[branch*pageSize+10:], 0) },
+		"a page that says it is another":      func(b []byte) { native.PutUint64(b[branch*pageSize:], uint64(branch+1)) },
+		"more branches than a page can hold":  func(b []byte) { native.PutUint16(b[branch*pageSize+10:], 0xFFFF) },
+		"branches out of order": func(b []byte) {
+			b[branch*pageSize+16+int(native.Uint32(b[branch*pageSize+16:]))] = 0xFF // the first key begins so
+		},
 		"a page that is longer than the file": func(b []byte) { native.PutUint32(b[branch*pageSize+12:], 1<<31) },
 		"a key that is longer than its page":  func(b []byte) { native.PutUint32(b[branch*pageSize+20:], 1<<31) },
 		"a key before its page":               func(b []byte) { native.PutUint32(b[branch*pageSize+16:], 0) },
@@ -350,6 +355,7 @@ func TestPagesThatWouldLeadBboltAstray(t *testing.T) {
 		"a list of free pages that is none":     func(b []byte) { native.PutUint64(meta(b)[32:], uint64(stale)); sum(b) },
 		"a bucket without room for its root":    func(b []byte) { native.PutUint32(small(b)[12:], 15) },
 		"a small bucket without its page":       func(b []byte) { native.PutUint32(small(b)[12:], 16+15) },
+		"a small bucket that is a branch":       func(b []byte) { native.PutUint16(inside(b)[8:], 1) },
 		"a bucket in a small bucket":            func(b []byte) { native.PutUint32(inside(b)[16:], 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -365,6 +371,28 @@ func TestPagesThatWouldLeadBboltAstray(t *testing.T) {
 			})
 			untouched(t, path, damaged, longAgo)
 		})
+	}
+}
+
+// TestOneOfTheTwoPagesThatMakeCommitsValidIsEnough: with neither, it is no store.
+func TestOneOfTheTwoPagesThatMakeCommitsValidIsEnough(t *testing.T) {
+	whole := filled(t)
+	path := newPath(t)
+	damage := func(store []byte, page int) { store[page*pageSizeOf(whole)+16+56]++ } // its checksum
+	for page := range 2 {
+		damaged := bytes.Clone(whole)
+		damage(damaged, page)
+		write(t, path, damaged)
+		if !exercise(t, path) {
+			t.Errorf("without page %d, something failed", page)
+		}
+	}
+	neither := bytes.Clone(whole)
+	damage(neither, 0)
+	damage(neither, 1)
+	write(t, path, neither)
+	if _, err := store.Open(path); !errors.Is(err, store.ErrForeign) {
+		t.Errorf("without both, the error is %v", err)
 	}
 }
 
