@@ -233,7 +233,7 @@ func (m *Manager) askHints(s *slot) {
 	if provider == nil {
 		return
 	}
-	s.wanted = s.channel.HintsWanted(s.wanted[:0])
+	s.wanted = s.channel.HintsWanted(m.now(), s.wanted[:0])
 	for _, id := range s.wanted {
 		hint := provider(s.id, id)
 		if len(hint) == 0 {

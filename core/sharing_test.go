@@ -91,7 +91,7 @@ func (s *sharer) logged(channelID, messageID string) bool {
 	}
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
-	return slot.channel != nil && slices.Contains(slot.channel.HintsWanted(nil), messageID)
+	return slot.channel != nil && slices.Contains(slot.channel.HintsWanted(0, nil), messageID)
 }
 
 // eventually gives other goroutines the time that they need.

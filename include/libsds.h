@@ -267,7 +267,7 @@
  *   | ackConfidence              | 1e-6       | a filter with fewer false positives acknowledges alone |
  *   | possibleAckThreshold       | 2          | and otherwise so many do together           |
  *   | missingDependencyTimeoutMs | 600000     | how long a message waits for others; 0: for ever |
- *   | maxLamportDriftMs          | 86400000   | how far a peer can move the clock ahead     |
+ *   | maxLamportDriftMs          | 86400000   | how far a peer can move the clock ahead; what is further ahead is not cited |
  *   | storePath                  | ""         | a file that keeps the channels, made if missing; see Persistence |
  *   | storeSync                  | "full"     | "full": an operation is committed by itself; "batch": those that run at the same time share a commit |
  *   | maxContentBytes            | 1048576    | content of a message                        |

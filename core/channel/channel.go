@@ -170,12 +170,13 @@ func (c *Channel) HasNews() bool {
 
 // tick advances the clock for a message of ours.
 func (c *Channel) tick(now int64) uint64 {
-	next := c.clock
-	if next < limits.MaxLamport {
-		next++
-	}
-	c.clock = max(c.timestamp(now), next)
+	c.clock = c.next(now)
 	return c.clock
+}
+
+// next is the timestamp that a message of ours would have.
+func (c *Channel) next(now int64) uint64 {
+	return max(c.timestamp(now), min(c.clock, limits.MaxLamport-1)+1)
 }
 
 // witness moves the clock to a received timestamp, but never further beyond
@@ -193,7 +194,9 @@ func (c *Channel) catchUp(now int64) {
 		return
 	}
 	c.restored = false
-	c.log.newest(1, func(e *entry) { c.witness(now, e.lamport) })
+	if e := c.log.latest(); e != nil {
+		c.witness(now, e.lamport)
+	}
 	c.scheduleRequests(now, c.lost)
 	c.lost = nil
 }
@@ -256,8 +259,20 @@ func (c *Channel) resolve(id string) {
 // delivered: that shall be announced before it can be forgotten, and goes with the
 // next step. One larger message goes in its place and no more: or whoever has a
 // long chain of old messages delivered at once would have all others forgotten.
+//
+// Before all others go those past the clock, which is behind nothing but hostile
+// timestamps: they would never be the smallest, and own the log one by one. In place of
+// those that this step delivered goes one as well.
 func (c *Channel) evict() {
-	for excess := c.log.len() - c.cfg.MaxHistory; excess > 0; excess-- {
+	excess := c.log.len() - c.cfg.MaxHistory
+	if excess > 0 && c.log.latest().lamport > c.clock {
+		victims, spared := c.log.removeBeyond(c.clock, excess, c.operation)
+		for _, victim := range victims {
+			c.evicted(victim)
+		}
+		excess -= len(victims) + max(0, spared-1)
+	}
+	for ; excess > 0; excess-- {
 		victim := c.log.removeOldest(c.operation)
 		if victim == nil { // a late message was delivered below the others
 			for _, victim := range c.log.removeBesides(excess, c.operation) {

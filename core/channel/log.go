@@ -99,12 +99,44 @@ func (l *log) removeBesides(n int, operation uint64) []*entry {
 	return victims
 }
 
-// newest calls visit for the last n entries, newest first.
-func (l *log) newest(n int, visit func(*entry)) {
+// removeBeyond removes and returns at most n entries past a timestamp, the largest
+// first. Those that operation delivered are spared and counted.
+func (l *log) removeBeyond(lamport uint64, n int, operation uint64) (victims []*entry, spared int) {
+	l.ordered.Descend(func(p position) bool {
+		switch {
+		case p.lamport <= lamport:
+			return false
+		case p.entry.delivered == operation:
+			spared++
+		default:
+			victims = append(victims, p.entry)
+		}
+		return len(victims) < n
+	})
+	for _, victim := range victims {
+		l.remove(victim)
+	}
+	return victims, spared
+}
+
+// latest is the last entry, or nil.
+func (l *log) latest() *entry {
+	if l.ordered == nil {
+		return nil
+	}
+	last, _ := l.ordered.Max()
+	return last.entry
+}
+
+// afterAll is past every entry of smaller timestamps, and before those of its own.
+var afterAll = &entry{}
+
+// newest calls visit for the last n entries up to a timestamp, newest first.
+func (l *log) newest(n int, lamport uint64, visit func(*entry)) {
 	if l.ordered == nil || n <= 0 {
 		return
 	}
-	l.ordered.Descend(func(p position) bool {
+	l.ordered.DescendLessOrEqual(position{lamport + 1, afterAll}, func(p position) bool {
 		visit(p.entry)
 		n--
 		return n > 0

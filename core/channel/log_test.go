@@ -3,6 +3,8 @@ package channel
 import (
 	"fmt"
 	"testing"
+
+	"github.com/libsds/libsds/core/wire"
 )
 
 func bounded(history int) func(*Config) { return func(c *Config) { c.MaxHistory = history } }
@@ -60,13 +62,65 @@ func TestEvictionSparesThisOperation(t *testing.T) {
 		p.sweepBuffers()
 		expect(t, "log after the next", p.logIDs(), []string{"old5", "b1", "b2", "b3"})
 	})
-	t.Run("an own message behind the clock of its peers", func(t *testing.T) {
-		p := newPeer(t, "alice", bounded(2))
-		p.take(message("b1", 1<<40))
-		p.take(message("b2", 1<<40))
-		p.send("m1")
-		expect(t, "log", p.logIDs(), []string{"m1", "b2"})
-	})
+}
+
+// TestEvictionTakesFirstWhatIsPastTheClock, the largest first: or hostile timestamps own
+// the log.
+func TestEvictionTakesFirstWhatIsPastTheClock(t *testing.T) {
+	p := newPeer(t, "alice", bounded(3))
+	furthest := uint64(p.now+p.cfg.MaxLamportDrift) / second
+	takes := func(m *wire.Message, log ...string) {
+		t.Helper()
+		p.take(m)
+		expect(t, "log", p.logIDs(), log)
+	}
+	takes(message("b1", 1000), "b1")
+	takes(message("far1", 1<<40), "b1", "far1")
+	takes(message("far2", 1<<41), "b1", "far1", "far2")
+	takes(message("b2", 1001), "b1", "b2", "far1")
+	takes(message("b3", furthest), "b1", "b2", "b3")
+	takes(message("far3", furthest+1), "b2", "b3", "far3") // delivered now: it is spared
+	takes(message("far4", furthest+2), "b2", "b3", "far4")
+	p.send("m1")
+	expect(t, "log with a message of ours", p.logIDs(), []string{"b2", "b3", "m1"})
+	takes(message("far5", 1<<40, cites("x")), "b2", "b3", "m1")
+	takes(message("far6", 1<<41, cites("x")), "b2", "b3", "m1")
+	takes(message("x", 1<<42), "b3", "m1", "far5", "far6", "x") // all delivered now: one other goes
+	takes(message("b4", furthest), "b3", "b4", "m1")
+}
+
+// TestWhatIsPastTheClockIsNotCited, until time has come to it: or hostile timestamps would
+// be all that is ever cited.
+func TestWhatIsPastTheClockIsNotCited(t *testing.T) {
+	p := newPeer(t, "alice", func(c *Config) { c.MaxCausalHistory, c.MaxLamportDrift = 2, 0 })
+	now := uint64(p.now) / second
+	p.take(message("b1", now))
+	p.take(message("b2", now+1)) // the next of ours has that time
+	p.take(message("near", now+9))
+	p.take(message("far", 1<<40))
+	expect(t, "wanted", p.HintsWanted(p.now, nil), []string{"b2", "b1"})
+	expect(t, "cited", cited(t, p.send("m1")), []string{"b1", "b2"})
+	expect(t, "cited by a sync message", cited(t, p.sendSync()), []string{"b2", "m1"})
+	p.now += 9 * second
+	expect(t, "wanted later", p.HintsWanted(p.now, nil), []string{"near", "m1"})
+	expect(t, "cited later", cited(t, p.send("m2")), []string{"m1", "near"})
+}
+
+// TestNothingIsCitedWhereAllIsPastTheClock, and that is no error.
+func TestNothingIsCitedWhereAllIsPastTheClock(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("far", 1<<40))
+	expect(t, "wanted", p.HintsWanted(p.now, nil), nil)
+	expect(t, "cited", cited(t, p.send("m1")), nil)
+}
+
+// cited lists the ids of a payload's causal history.
+func cited(t testing.TB, payload []byte) (ids []string) {
+	t.Helper()
+	for _, e := range decode(t, payload).History {
+		ids = append(ids, e.ID)
+	}
+	return ids
 }
 
 // TestAHintGoesWithItsMessage, also of one of ours that comes back as an echo: the
@@ -79,7 +133,7 @@ func TestAHintGoesWithItsMessage(t *testing.T) {
 	expect(t, "log", p.logIDs(), []string{"b1"})
 	p.take(decode(t, echo))
 	expect(t, "log", p.logIDs(), []string{"m1"})
-	expect(t, "wanted", p.HintsWanted(nil), []string{"m1"})
+	expect(t, "wanted", p.HintsWanted(p.now, nil), []string{"m1"})
 }
 
 func TestEvictionKeepsWhatIsNotAcknowledged(t *testing.T) {

@@ -168,9 +168,14 @@ func (r *model) syncID(lamport uint64) string {
 
 func (r *model) nextClock() uint64 { return min(r.clock, limits.MaxLamport-1) + 1 }
 
-// citations are the last of the log, oldest first, each with its hint and sender.
+// citations are the last of the log that are not past the clock, oldest first, each
+// with its hint and sender.
 func (r *model) citations() (history []wire.Entry) {
-	for _, m := range r.log[max(0, len(r.log)-r.cfg.MaxCausalHistory):] {
+	log := slices.Clone(r.log)
+	for len(log) > 0 && log[len(log)-1].Lamport > r.clock {
+		log = log[:len(log)-1]
+	}
+	for _, m := range log[max(0, len(log)-r.cfg.MaxCausalHistory):] {
 		history = append(history, wire.Entry{ID: m.ID, SenderID: m.SenderID, Hint: m.hint})
 	}
 	return history
@@ -388,11 +393,25 @@ func (r *model) strike(id string) {
 	r.incoming = left
 }
 
-// evict: the smallest first, never one delivered in the same operation. In place of
-// all of those goes one that is larger, so that a late message does not make the log
-// longer, and a chain of them not make it forget everything else.
+// evict: first what is past the clock, the largest first, then the smallest, never one
+// delivered in the same operation. In place of all of those at either end goes one that
+// is not, so that a message there does not make the log longer, and a chain of them not
+// make it forget everything else.
 func (r *model) evict() {
 	excess := len(r.log) - r.cfg.MaxHistory
+	replaced := false
+	for i := len(r.log) - 1; i >= 0 && r.log[i].Lamport > r.clock && excess > 0; i-- {
+		switch {
+		case !r.log[i].thisNow:
+			r.log[i].hint = nil
+			r.log = slices.Delete(r.log, i, i+1)
+			excess--
+		case replaced:
+			excess--
+		default:
+			replaced = true
+		}
+	}
 	spared := false
 	for i := 0; i < len(r.log) && (excess > 0 || spared); excess-- {
 		if r.log[i].thisNow {

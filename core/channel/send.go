@@ -124,24 +124,26 @@ func CheckContent(content []byte, l *limits.Limits) error {
 	return nil
 }
 
-// citations is the causal history of the next message: the end of the log,
-// oldest first.
+// citations is the causal history of a message that is made now: the end of the log,
+// oldest first. What is past the clock (see witness) would stay there for ever, and
+// nothing else would be cited any more.
 func (c *Channel) citations() []wire.Entry {
 	n := min(c.cfg.MaxCausalHistory, c.log.len())
 	history := slices.Grow(c.scratch.history[:0], n)[:n]
 	at := n
-	c.log.newest(n, func(e *entry) {
+	c.log.newest(n, c.clock, func(e *entry) {
 		at--
 		history[at] = wire.Entry{ID: e.id, SenderID: e.sender, Hint: e.hint}
 	})
 	c.scratch.history = history
-	return history
+	return history[at:]
 }
 
-// HintsWanted appends to ids those that the next message would cite without a
+// HintsWanted appends to ids those that a message made now would cite without a
 // retrieval hint, so that the host can be asked first.
-func (c *Channel) HintsWanted(ids []string) []string {
-	c.log.newest(c.cfg.MaxCausalHistory, func(e *entry) {
+func (c *Channel) HintsWanted(now int64, ids []string) []string {
+	c.catchUp(now)
+	c.log.newest(c.cfg.MaxCausalHistory, c.next(now), func(e *entry) {
 		if e.hint == nil {
 			ids = append(ids, e.id)
 		}

@@ -106,11 +106,11 @@ func TestHintsAreAskedForUntilGivenAndThenCited(t *testing.T) {
 	p.send("m1")
 	p.send("m2")
 	p.send("m3")
-	expect(t, "wanted", p.HintsWanted(nil), []string{"m3", "m2"})
+	expect(t, "wanted", p.HintsWanted(p.now, nil), []string{"m3", "m2"})
 	p.LearnHint("m2", []byte("where"))
 	p.LearnHint("m3", nil)
 	p.LearnHint("unknown", []byte("nowhere"))
-	expect(t, "wanted, one given", p.HintsWanted(nil), []string{"m3"})
+	expect(t, "wanted, one given", p.HintsWanted(p.now, nil), []string{"m3"})
 	expect(t, "history", decode(t, p.send("m4")).History, []wire.Entry{
 		{ID: "m2", SenderID: "alice", Hint: []byte("where")}, {ID: "m3", SenderID: "alice"},
 	})
@@ -342,10 +342,10 @@ func TestOnlyAHintThatSaysSomethingIsLearnt(t *testing.T) {
 	p.send("m1")
 	for _, hint := range [][]byte{nil, {}} {
 		p.LearnHint("m1", hint)
-		expect(t, "wanted", p.HintsWanted(nil), []string{"m1"})
+		expect(t, "wanted", p.HintsWanted(p.now, nil), []string{"m1"})
 		expect(t, "pending", p.Count(p.now).PendingHints, 0)
 	}
 	p.LearnHint("m1", []byte("x"))
-	expect(t, "wanted", p.HintsWanted(nil), nil)
+	expect(t, "wanted", p.HintsWanted(p.now, nil), nil)
 	expect(t, "pending", p.Count(p.now).PendingHints, 1)
 }

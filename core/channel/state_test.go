@@ -339,7 +339,22 @@ func TestRestoredHintsAreThoseOfTheLogThatSaySomething(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, "wanted", restored.HintsWanted(nil), []string{"m1"})
+	expect(t, "wanted", restored.HintsWanted(p.now, nil), []string{"m1"})
+}
+
+// The log is ahead of a meta that could not be saved: what the next message cites is
+// known before it is made.
+func TestHintsAreAskedForAsOfTheClockThatCatchesUp(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.now += 3600 * second
+	p.send("m1")
+	data := &snapshot.ChannelData{Meta: &snapshot.ChannelMeta{Lamport: 1}}
+	p.log.all(func(e *entry) { data.History = append(data.History, e.stored.Bytes()) })
+	restored, _, err := Restore(p.id, p.cfg, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "wanted an hour back", restored.HintsWanted(p.now-3600*second, nil), []string{"m1"})
 }
 
 // What a meta has twice is there once, and what comes after it is there as well.
