@@ -17,8 +17,10 @@ func (c *Channel) receive(now int64, m *wire.Message, effects *Effects) {
 		effects.announce(Event{Type: MessageReady, MessageID: receipt.MessageID, Content: bytes.Clone(m.Content)})
 		return
 	}
-	c.asking.remove(m.ID)
-	c.asked.remove(m.ID)
+	if !m.IsSync() { // which is not what is missing, whatever its id
+		c.asking.remove(m.ID)
+		c.asked.remove(m.ID)
+	}
 	// An echo of an own message is no news from anybody else: it neither
 	// acknowledges nor takes a repair request of ours for a peer's.
 	own := c.isOwn(m)

@@ -18,7 +18,6 @@ func TestReceiveTakesTheIDOutOfBothRepairBuffers(t *testing.T) {
 	}{
 		{"delivered", message("b1", 1000)},
 		{"buffered", message("b1", 1000, cites("other"))},
-		{"sync", message("b1", 1000, empty)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -37,6 +36,19 @@ func TestReceiveTakesTheIDOutOfBothRepairBuffers(t *testing.T) {
 		p.take(message("b1", 1000, from("bob"))) // somebody else has answered
 		expect(t, "asked after", p.asked.has("b1"), false)
 	})
+}
+
+// TestASyncMessageIsNotWhatIsMissing, whatever its id: or it would stop asking and
+// answering.
+func TestASyncMessageIsNotWhatIsMissing(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b2", 1001, from("bob"), cites("b1")))
+	p.take(message("b3", 1002, from("bob")))
+	p.take(message("c1", 1003, from("carol"), asks("bob", "b3")))
+	p.take(message("b1", 1004, empty))
+	p.take(message("b3", 1005, empty))
+	expect(t, "asking", repairIDs(&p.asking), []string{"b1"})
+	expect(t, "asked", repairIDs(&p.asked), []string{"b3"})
 }
 
 // Step 3.

@@ -219,7 +219,9 @@ func (r *model) receive(m *wire.Message) {
 		r.announce(Event{Type: MessageReady, MessageID: m.ID, Content: m.Content})
 		return
 	}
-	r.leaveRepairs(m.ID) // 2
+	if len(m.Content) > 0 {
+		r.leaveRepairs(m.ID) // 2
+	}
 
 	own := m.SenderID == r.cfg.ParticipantID
 	if m.SenderID == "" { // ours are then those that we know to be
@@ -337,12 +339,16 @@ func (r *model) ask(missing []Dependency) {
 	}
 }
 
-// noteRequests: what a peer asks for we need not ask for, and may have to answer.
+// noteRequests: what a peer asks for we need not ask for, and may have to answer; but
+// nobody answers a request that names no sender.
 func (r *model) noteRequests(requests []wire.Entry) {
 	for _, e := range requests {
+		if e.SenderID == "" {
+			continue
+		}
 		r.asking = r.asking.without(e.ID)
 		m := r.logged(e.ID)
-		if r.cfg.ParticipantID == "" || e.SenderID == "" || m == nil || r.asked.of(e.ID) != nil || !r.inGroup(e.SenderID, e.ID) {
+		if r.cfg.ParticipantID == "" || m == nil || r.asked.of(e.ID) != nil || !r.inGroup(e.SenderID, e.ID) {
 			continue
 		}
 		due := r.now + r.responseDelay(e.SenderID, e.ID)

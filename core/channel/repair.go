@@ -168,12 +168,16 @@ func (c *Channel) askingEnds(item *repairItem) int64 {
 }
 
 // noteRequests looks at what a peer asks for: we need not ask for it too, and
-// may have to answer.
+// may have to answer. Nobody answers a request that names no sender, so it changes
+// nothing.
 func (c *Channel) noteRequests(now int64, requests []wire.Entry) {
 	for i := range requests {
 		request := &requests[i]
+		if request.SenderID == "" {
+			continue
+		}
 		c.asking.remove(request.ID)
-		if c.cfg.ParticipantID == "" || request.SenderID == "" || c.asked.has(request.ID) {
+		if c.cfg.ParticipantID == "" || c.asked.has(request.ID) {
 			continue // the first request's timer stands
 		}
 		e := c.log.get(request.ID)

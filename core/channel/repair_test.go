@@ -134,9 +134,27 @@ func TestLeastUrgentRequestGivesWay(t *testing.T) {
 func TestRequestOfAPeerCancelsOurs(t *testing.T) {
 	p := newPeer(t, "alice")
 	p.take(message("b1", 1000, cites("x", "y")))
-	p.take(message("c1", 1000, from("carol"), asks("", "x"))) // unnamed sender: not for us to answer
+	p.take(message("c1", 1000, from("carol"), asks("bob", "x")))
 	expect(t, "asking", repairIDs(&p.asking), []string{"y"})
 	expect(t, "asked", p.asked.len(), 0)
+}
+
+func TestARequestThatNobodyAnswersChangesNothing(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, from("bob"), cites("x")))
+	p.take(message("b2", 1001, from("bob")))
+	p.take(message("c1", 1000, from("carol"), asks("", "x", "b2"))) // it names no sender
+	expect(t, "asking", repairIDs(&p.asking), []string{"x"})
+	expect(t, "asked", p.asked.len(), 0)
+}
+
+func TestRequestsAfterOneThatNobodyAnswersCount(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, from("bob"), cites("x", "y")))
+	c1 := message("c1", 1000, from("carol"), asks("", "x"))
+	c1.RepairRequests = append(c1.RepairRequests, wire.Entry{ID: "y", SenderID: "bob"})
+	p.take(c1)
+	expect(t, "asking", repairIDs(&p.asking), []string{"x"})
 }
 
 func TestRequestIsNotedWithItsResponseTime(t *testing.T) {
