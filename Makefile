@@ -56,7 +56,7 @@ help:
 	@echo 'make lint      gofmt, go vet, staticcheck'
 	@echo 'make lint      gofmt, go vet, staticcheck, golangci-lint'
 	@echo 'make coverage  what the tests cover of core, capi and what belongs to it'
-	@echo 'make mutation  mutants of core, and whether tests kill them: ten minutes of one core'
+	@echo 'make mutation  mutants of core, and whether tests kill them: five minutes of one core'
 	@echo 'make keep-version  what this version keeps, for later ones to load: before it is tagged'
 	@echo 'make abi       take over what tests/abi keeps of the ABI, after an addition'
 	@echo 'make install   PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR='

@@ -251,3 +251,36 @@ func TestIncomingBytesOfTheBoundAreWithinIt(t *testing.T) {
 		expect(t, "waiting", p.incoming.len(), waits)
 	}
 }
+
+// TestAFloodLeavesNoRoomBehind: maps do not shrink, so those that grew are made anew once
+// they are empty, be it by messages or by what one of them lacks; small ones are kept.
+func TestAFloodLeavesNoRoomBehind(t *testing.T) {
+	ids := make([]string, keptWaiting+1)
+	for i := range ids {
+		ids[i] = fmt.Sprint("x", i)
+	}
+	for _, test := range []struct {
+		name  string
+		flood func(p *peer)
+		kept  bool
+	}{
+		{"of dependencies, as many as are kept", func(p *peer) { p.take(message("b", 1000, cites(ids[1:]...))) }, true},
+		{"of dependencies, one more", func(p *peer) { p.take(message("b", 1000, cites(ids...))) }, false},
+		{"of messages", func(p *peer) {
+			for i := range ids {
+				p.take(message(fmt.Sprint("b", i), 1000, cites("x0")))
+			}
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPeer(t, "alice")
+			test.flood(p)
+			p.take(message("b last", 1000, cites("x1"))) // it is not the end that counts
+			p.markMet(ids...)
+			expect(t, "waiting", p.incoming.len(), 0)
+			expect(t, "maps are kept", p.incoming.byID != nil, test.kept)
+			p.take(message("c", 1001, cites("y")))
+			expect(t, "waiting again", p.incomingIDs(), []string{"c"})
+		})
+	}
+}

@@ -79,19 +79,17 @@ func (l *log) removeOldest(operation uint64) *entry {
 }
 
 // removeBesides removes and returns those of the first n entries that operation did
-// not deliver, and one larger entry in place of all that it did.
+// not deliver, and in place of those that it did, of which the first is one, the next
+// that it did not.
 func (l *log) removeBesides(n int, operation uint64) []*entry {
 	victims := make([]*entry, 0, n)
-	inPlace := false // of one that was spared, another goes
 	l.ordered.Ascend(func(p position) bool {
-		if p.entry.delivered == operation {
-			inPlace = true
-		} else {
-			victims = append(victims, p.entry)
-			inPlace = inPlace && n > 0
-		}
 		n--
-		return n > 0 || inPlace
+		if p.entry.delivered == operation {
+			return true
+		}
+		victims = append(victims, p.entry)
+		return n >= 0
 	})
 	for _, victim := range victims {
 		l.remove(victim)

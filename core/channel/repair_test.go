@@ -148,6 +148,18 @@ func TestARequestThatNobodyAnswersChangesNothing(t *testing.T) {
 	expect(t, "asked", p.asked.len(), 0)
 }
 
+func TestRequestsAfterOneThatIsNotForUsCount(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("b1", 1000, from("bob")))
+	p.take(message("b2", 1000, from("bob")))
+	p.take(message("c1", 1001, from("carol"), asks("bob", "unknown", "b1")))
+	expect(t, "asked", repairIDs(&p.asked), []string{"b1"})
+	p.take(message("c2", 1002, from("carol"), asks("bob", "b1", "b2"))) // b1 is noted already
+	asked := repairIDs(&p.asked)
+	slices.Sort(asked)
+	expect(t, "asked then", asked, []string{"b1", "b2"})
+}
+
 func TestRequestsAfterOneThatNobodyAnswersCount(t *testing.T) {
 	p := newPeer(t, "alice")
 	p.take(message("b1", 1000, from("bob"), cites("x", "y")))

@@ -458,9 +458,38 @@ func TestRestoreAsksOnlyForWhatIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := &peer{Channel: restored, t: t, now: p.now}
+	after.sweepRepairs()
+	expect(t, "asking", repairIDs(&after.asking), nil)
 	after.take(message("missing", 1002, from("bob")))
 	after.expectEvents(t, "message_ready missing", "message_ready late")
-	expect(t, "asking", repairIDs(&after.asking), nil)
+}
+
+// TestWhatIsLostIsLackedOnce, however often it is cited.
+func TestWhatIsLostIsLackedOnce(t *testing.T) {
+	p := newPeer(t, "alice")
+	p.take(message("late", 2000, from("bob"), cites("lost", "lost", "missing")))
+	p.take(message("lost", 1000, from("bob")))
+	restored, _, err := Restore("room", p.cfg, &snapshot.ChannelData{Meta: p.Meta()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lacks []string
+	for _, d := range restored.incoming.get("late").lacks() {
+		lacks = append(lacks, d.ID)
+	}
+	expect(t, "lacks", lacks, []string{"missing", "lost"})
+}
+
+// TestTheFormatThatAChannelTookIsKept, and only that.
+func TestTheFormatThatAChannelTookIsKept(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		p := newPeer(t, "alice", func(c *Config) { c.Format, c.FormatTaken = wire.LIP109, taken })
+		want := uint64(0)
+		if taken {
+			want = uint64(wire.LIP109)
+		}
+		expect(t, "format", p.Meta().WireFormat, want)
+	}
 }
 
 // TestAMetaNamesWhatIsBeingAppendedWhileMessagesWait, and what an update that failed was to
