@@ -30,6 +30,19 @@ func TestBeyondCountsSmallObjectsOverTheBoundExactly(t *testing.T) {
 	}
 }
 
+// What allocates beside f does so now and then.
+func TestBeyondIsTheLeastOfSeveralRuns(t *testing.T) {
+	runs := 0
+	took := Beyond(1<<16, func() {
+		if runs++; runs < 4 {
+			runtime.KeepAlive(make([]byte, 1<<20))
+		}
+	})
+	if took != 0 {
+		t.Errorf("%d bytes, although it takes none from the fourth time on", took)
+	}
+}
+
 func TestBeyondOfNothing(t *testing.T) {
 	if took := Beyond(1<<16, func() {}); took != 0 {
 		t.Errorf("nothing took %d bytes", took)
