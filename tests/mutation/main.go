@@ -82,11 +82,12 @@ func run(packages []string, match string, sample int, seed uint64, workers int, 
 func report(s *subject, chosen []int, outcomes map[int]outcome, listed map[string]string, complete, picked bool) bool {
 	good := true
 	killed, unreached := 0, 0
-	survives := map[string]bool{}
+	survives, says := map[string]bool{}, map[string]string{}
 	for _, number := range chosen {
 		m := &s.mutants[number-1]
 		if outcomes[number].killed {
 			killed++
+			says[m.name()] = outcomes[number].says
 			continue
 		}
 		note := ""
@@ -107,6 +108,9 @@ func report(s *subject, chosen []int, outcomes map[int]outcome, listed map[strin
 		for entry := range listed {
 			if strings.HasPrefix(entry, s.dir+"/") && !survives[entry] {
 				fmt.Printf("    does not survive, or is none any longer:\n%s\n", entry)
+				if says := strings.TrimSpace(says[entry]); says != "" {
+					fmt.Printf("    | %s\n", strings.ReplaceAll(says, "\n", "\n    | "))
+				}
 				stale = false
 			}
 		}

@@ -108,7 +108,10 @@ func (s *subject) measure() error {
 }
 
 // outcome is what became of a mutant.
-type outcome struct{ killed, unreached bool }
+type outcome struct {
+	killed, unreached bool
+	says              string // what the tests say that killed it
+}
 
 // stages are the tests that run together, by what they cost: quick ones go first.
 var stages = []struct{ least, below time.Duration }{
@@ -173,8 +176,8 @@ func (s *subject) killOne(number int) outcome {
 				continue
 			}
 			reached = true
-			if !suite.run(tests, number, slower*usual+allowance).passed {
-				return outcome{killed: true}
+			if r := suite.run(tests, number, slower*usual+allowance); !r.passed {
+				return outcome{killed: true, says: r.output}
 			}
 		}
 	}
