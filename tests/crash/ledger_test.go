@@ -164,7 +164,7 @@ func (l *ledger) auditChannel(a *account, kept *persistence.Kept) error {
 		}
 		log, logged[at.id] = append(log, at), true
 	}
-	if len(log) > maxHistory {
+	if len(log) > maxHistory+mostDelivered-1 { // what was delivered below a full log goes with the next operation, all but one
 		return fmt.Errorf("the log has %d messages", len(log))
 	}
 	for _, waiting := range meta.Incoming {
@@ -217,10 +217,12 @@ func (l *ledger) auditChannel(a *account, kept *persistence.Kept) error {
 	return nil
 }
 
+// mostDelivered is how many messages one operation can deliver.
+const mostDelivered = maxIncoming + 2
+
 // evicted tells whether a message may have had to leave the log: that is full,
 // and begins after it. A message is not evicted by the operation that delivers
 // it, so as many may be before it as one operation can deliver.
 func (l *ledger) evicted(id string, log []place) bool {
-	const delivered = maxIncoming + 2
-	return len(log) == maxHistory && comparePlaces(place{l.lamports[id], id}, log[delivered]) < 0
+	return len(log) >= maxHistory && comparePlaces(place{l.lamports[id], id}, log[mostDelivered]) < 0
 }
